@@ -1,0 +1,186 @@
+"""Captioned photo sets of six formats, read as examples: `read_dataset(path)`.
+
+A set is checked while it is read. The first thing that is wrong with it is raised as one sentence with file and
+line; with `skip_bad` it is left out and counted, and `Dataset.report` tells it in one line. Whatever the format, no
+photo is on two sides.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data.examples import SPLITS, CaptionText, DatasetError, Example, Problem, Problems, Record
+from data.formats import coco, conceptual, flickr8k, imagefolder, tables
+from data.photos import unreadable_because
+from data.splits import check_sides, choose_split, fingerprint
+
+__all__ = ["KINDS", "CaptionText", "Dataset", "DatasetError", "Example", "check_sides", "read_dataset", "read_datasets"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One format: how to tell that a path has it, and how to read it."""
+
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, Problems], Iterable[Record]]
+
+
+# In the order in which they are tried: the most particular file names first.
+KINDS = {
+    "flickr8k": Kind(flickr8k.matches, flickr8k.read),
+    "flickr8k-kaggle": Kind(tables.matches_kaggle, tables.read_kaggle),
+    "imagefolder": Kind(imagefolder.matches, imagefolder.read),
+    "public-space": Kind(tables.matches_public_space, tables.read_public_space),
+    "coco": Kind(coco.matches, coco.read),
+    "conceptual": Kind(conceptual.matches, conceptual.read),
+}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The examples of one set, in the order of its files, and what was left out of it."""
+
+    name: str
+    kind: str
+    examples: tuple[Example, ...]
+    problems: tuple[Problem, ...] = ()
+
+    def __iter__(self) -> Iterator[Example]:
+        return iter(self.examples)
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def skipped(self) -> int:
+        """How many things were left out: rows, captions or photos, each counted once."""
+        return len(self.problems)
+
+    @property
+    def report(self) -> str:
+        """One closing line: photos of each side, captions, what was skipped and the first reason."""
+        sides = ", ".join(f"{len(self.side(split))} {split}" for split in SPLITS)
+        captions = sum(len(example.captions) for example in self.examples)
+        counted = Problems(skip_bad=True)
+        counted.found.extend(self.problems)
+        return f"{self.name}: {len(self)} photos ({sides}), {captions} captions; {counted.report()}"
+
+    def side(self, split: str) -> tuple[Example, ...]:
+        """The examples of one side: train, dev or test."""
+        return tuple(example for example in self.examples if example.split == split)
+
+
+def read_dataset(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    skip_bad: bool = False,
+    seed: int = 0,
+    check_photos: bool = True,
+    split: str | None = None,
+) -> Dataset:
+    """Read the set at `path`, a folder or the file with its captions.
+
+    kind: one of KINDS; None finds it by the files there. seed: of the split, where the set has none of its own.
+    check_photos: decode every photo once (milliseconds each), not only look that its file is there.
+    split: put all photos on this side; refused for a set that says itself which photo is on which.
+    Raises DatasetError, one sentence: `FILE:LINE: what is wrong; what to do`.
+    """
+    path = Path(path)
+    kind = kind or find_kind(path)
+    if kind not in KINDS:
+        raise DatasetError(f"{path}: there is no kind of set called {kind!r}; choose one of {', '.join(KINDS)}")
+    if not KINDS[kind].matches(path):
+        raise DatasetError(f"{path}: this is no {kind} set; leave the kind out, or see data/formats for its files")
+    if split is not None and split not in SPLITS:
+        raise DatasetError(f"{path}: there is no side called {split!r}; choose one of {', '.join(SPLITS)}")
+    problems = Problems(skip_bad)
+    records = list(KINDS[kind].read(path, problems))
+    if split is not None:
+        if any(record.split for record in records):
+            raise DatasetError(f"{path}: this set says itself which photo is {split}; leave the split out")
+        records = [replace(record, split=split) for record in records]
+    examples = settle(locate(records, problems, check_photos), problems, seed)
+    if not examples:
+        first = f" (first: {problems.found[0].sentence})" if problems.found else ""
+        raise DatasetError(f"{path}: no photo with a caption is left of this {kind} set{first}; check its files")
+    return Dataset(path.resolve().name, kind, tuple(examples), tuple(problems.found))
+
+
+def read_datasets(paths: Iterable[str | Path], **options) -> list[Dataset]:
+    """Several sets, with the options of `read_dataset`; refused when a photo is on two sides across them."""
+    sets = [read_dataset(path, **options) for path in paths]
+    check_sides(example for one in sets for example in one)
+    return sets
+
+
+def find_kind(path: Path) -> str:
+    """The kind whose files are at `path`."""
+    if not path.exists():
+        raise DatasetError(f"{path}: there is nothing here; check the path")
+    for name, kind in KINDS.items():
+        if kind.matches(path):
+            return name
+    raise DatasetError(
+        f"{path}: no captions found; a set has Flickr8k.token.txt, captions.txt, metadata.jsonl, captions.csv, "
+        "captions*.json or a .tsv"
+    )
+
+
+def locate(records: Iterable[Record], problems: Problems, check_photos: bool) -> list[tuple[Record, Path]]:
+    """The records whose photo is there (and, if asked, can be decoded), each with the photo's path."""
+    located = []
+    owner: dict[Path, Record] = {}
+    for record in records:
+        photo = next((candidate for candidate in record.candidates if candidate.is_file()), None)
+        if photo is None:
+            problems.add(
+                "missing photo",
+                record.where,
+                f"the photo {record.id} is missing (looked for {record.candidates[0]})",
+                "put it there or remove its captions",
+            )
+        elif photo in owner:
+            problems.add(
+                "duplicate id",
+                record.where,
+                f"{record.id} and {owner[photo].id} are the same file",
+                "give all its captions under one name",
+            )
+        elif check_photos and (reason := unreadable_because(photo)):
+            problems.add(
+                "unreadable photo",
+                record.where,
+                f"the photo {photo} cannot be read ({reason})",
+                "get it again or remove its captions",
+            )
+        else:
+            owner[photo] = record
+            located.append((record, photo))
+    return located
+
+
+def settle(located: list[tuple[Record, Path]], problems: Problems, seed: int) -> list[Example]:
+    """Examples, each on one side: the set's word, else that for a copy of the same photo, else by the photo's bytes.
+
+    Where the set's own lists have copies of a photo on two sides, what is kept for measuring stays, the other goes.
+    """
+    prints = [fingerprint(photo) for _, photo in located]
+    said: dict[str, Record] = {}
+    for (record, _), mark in zip(located, prints, strict=True):
+        if record.split and (mark not in said or SPLITS.index(record.split) > SPLITS.index(said[mark].split)):
+            said[mark] = record
+    examples = []
+    for (record, photo), mark in zip(located, prints, strict=True):
+        known = said.get(mark)
+        split = known.split if known else choose_split(mark, seed)
+        if record.split not in (None, split):
+            problems.add(
+                "photo on two sides",
+                record.where,
+                f"{record.id} is marked {record.split}, but it is the same photo as {known.id}, marked {split}",
+                f"keep it as {split} only",
+            )
+            continue
+        examples.append(Example(record.id, photo, tuple(record.captions), split, record.labels))
+    return examples

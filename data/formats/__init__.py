@@ -1,0 +1,1 @@
+"""One module a format; each offers `matches(path)` and `read(path, problems)`."""

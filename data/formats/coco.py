@@ -1,0 +1,107 @@
+"""COCO captions JSON, and VizWiz-Captions, which has the same format: `images` and `annotations`.
+
+VizWiz marks captions that its people rejected or that are canned ("quality issues are too severe ..."); they are
+left out, and with them the photos that have no other. `captions_train2017.json`, `train.json` and the like say
+their side by their name (val is dev); with any other name the split is ours. Such a file is often one line, so an
+entry is named by its place.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from data.examples import SPLIT_NAMES, CaptionText, DatasetError, Problems, Record
+from data.formats.text import tidy
+from data.photos import safe_name
+
+
+def find_files(path: Path) -> list[Path]:
+    """The JSON files with captions: the one given, or those in the folder or its `annotations/`."""
+    if path.is_file():
+        return [path] if path.suffix.lower() == ".json" else []
+    for folder in (path / "annotations", path):
+        for pattern in ("captions*.json", "train.json"):
+            if found := sorted(folder.glob(pattern)):
+                return found + [
+                    folder / name
+                    for name in ("val.json", "test.json")
+                    if pattern == "train.json" and (folder / name).is_file()
+                ]
+    return []
+
+
+def matches(path: Path) -> bool:
+    return bool(find_files(path))
+
+
+def read(path: Path, problems: Problems) -> Iterable[Record]:
+    records: dict[str, Record] = {}
+    for file in (files := find_files(path)):
+        images, annotations = load(file)
+        if annotations is None and len(files) > 1:
+            continue  # a test file whose captions are kept back
+        if images is None or annotations is None:
+            raise DatasetError(f"{file}:1: `images` and `annotations` are not both there; give a COCO *captions* file")
+        by_id = read_images(file, images, records, problems)
+        for place, annotation in enumerate(annotations):
+            where = f"{file}:annotations[{place}]"
+            annotation = annotation if isinstance(annotation, dict) else {}
+            text, image_id = annotation.get("caption"), annotation.get("image_id")
+            if annotation.get("is_rejected") or annotation.get("is_precanned"):
+                continue
+            if not isinstance(text, str) or not isinstance(image_id, (int, str)):
+                problems.add("bad row", where, "`caption` or `image_id` is missing", "correct the annotation")
+            elif image_id in by_id and by_id[image_id] is None:
+                continue  # its image was refused and counted
+            elif image_id not in by_id:
+                problems.add(
+                    "bad row", where, f"no image has the id {image_id!r}", "add the image or remove the caption"
+                )
+            elif not tidy(text):
+                problems.add("empty caption", where, f"image {image_id!r} gets no words", "write some or remove it")
+            else:
+                by_id[image_id].captions.append(CaptionText(tidy(text)))
+    return [record for record in records.values() if record.captions]
+
+
+def load(file: Path) -> tuple[list | None, list | None]:
+    """`images` and `annotations` of the file, None for what is no list. DatasetError if it is no JSON."""
+    try:
+        content = json.loads(file.read_text("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        raise DatasetError(f"{file}:{error.lineno}: this is not JSON ({error.msg}); get the file again") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}:1: cannot be read as text ({error}); get the file again") from None
+    content = content if isinstance(content, dict) else {}
+    images, annotations = content.get("images"), content.get("annotations")
+    return images if isinstance(images, list) else None, annotations if isinstance(annotations, list) else None
+
+
+def read_images(
+    file: Path, images: list, records: dict[str, Record], problems: Problems
+) -> dict[int | str, Record | None]:
+    """Image id -> its new record in `records` (keyed by file name over all files of the set), or None if refused."""
+    name_of_set = file.stem.removeprefix("captions").strip("_")  # captions_train2017 -> train2017
+    split = SPLIT_NAMES.get(re.sub(r"\d+$", "", name_of_set))
+    roots = (file.parent, file.parent.parent) if file.parent.name == "annotations" else (file.parent,)
+    folders = [root / sub for root in roots for sub in (f"images/{name_of_set}", name_of_set, "images", ".")]
+    by_id: dict[int | str, Record | None] = {}
+    for place, image in enumerate(images):
+        where = f"{file}:images[{place}]"
+        image = image if isinstance(image, dict) else {}
+        name = safe_name(image["file_name"]) if isinstance(image.get("file_name"), str) else None
+        image_id = image.get("id")
+        if name is None or not isinstance(image_id, (int, str)):
+            problems.add("bad row", where, "`file_name` or `id` is missing or no name", "correct the image")
+            if isinstance(image_id, (int, str)):
+                by_id.setdefault(image_id, None)
+        elif image_id in by_id or name in records:
+            problems.add(
+                "duplicate id", where, f"{name} or its id {image_id!r} is there twice", "remove one of the two"
+            )
+            by_id.setdefault(image_id, None)
+        else:
+            candidates = tuple(folder / name for folder in folders)
+            by_id[image_id] = records[name] = Record(name, candidates, where, split)
+    return by_id

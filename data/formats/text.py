@@ -1,0 +1,63 @@
+"""Reading text files line by line, with line numbers, and CSV rows with their header checked."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.examples import DatasetError, Problems
+
+
+def read_lines(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
+    """Yield (`FILE:LINE`, text) of every line that is not blank; a line that is not UTF-8 is a bad row."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror}); check the path") from None
+    # Spreadsheets put a byte order mark in front.
+    for number, line in enumerate(raw.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        where = f"{path}:{number}"
+        try:
+            text = line.decode("utf-8").strip("\r\n")
+        except UnicodeDecodeError:
+            problems.add("bad row", where, "the line is not UTF-8 text", "save the file as UTF-8")
+            continue
+        if text.strip():
+            yield where, text
+
+
+def read_rows(path: Path, header: tuple[str, ...], problems: Problems) -> Iterator[tuple[str, list[str]]]:
+    """Yield (`FILE:LINE`, fields) of a CSV file below its header; a row is one line.
+
+    A file with another header is reported once and nothing of it is read: its columns could mean anything.
+    """
+    expected = ",".join(header)
+    lines = read_lines(path, problems)
+    where, first = next(lines, (f"{path}:1", ""))
+    if [name.strip().lower() for name in first.split(",")] != list(header):
+        problems.add(
+            "wrong header",
+            where,
+            f"the header is {first[:60]!r}, not {expected!r}",
+            f"make {expected!r} the first line",
+        )
+        return
+    for where, line in lines:
+        try:
+            fields = next(csv.reader([line], strict=True))
+        except csv.Error as error:
+            problems.add("bad row", where, f"the row is not CSV ({error})", "close its quotes on the same line")
+            continue
+        if len(fields) != len(header):
+            problems.add(
+                "bad row",
+                where,
+                f"the row has {len(fields)} fields where {len(header)} ({expected}) belong",
+                "put a text with commas in double quotes",
+            )
+            continue
+        yield where, fields
+
+
+def tidy(text: str) -> str:
+    """The text with every run of white space as one blank, none at the ends."""
+    return " ".join(text.split())

@@ -1,0 +1,43 @@
+"""Which side a photo is on: train, dev or test. By photo, never by row; by its bytes, never by its name."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from data.examples import DatasetError, Example
+
+DEV_SHARE = 0.1
+TEST_SHARE = 0.1
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of the file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def choose_split(fingerprint: str, seed: int = 0) -> str:
+    """The side of a photo whose set does not say: a function of its bytes and the seed alone.
+
+    So two copies under two names are always together, and adding photos moves none of the others.
+    """
+    digest = hashlib.sha256(f"{seed}:{fingerprint}".encode()).digest()
+    point = int.from_bytes(digest[:8], "big") / 2**64  # uniform in [0, 1)
+    if point < TEST_SHARE:
+        return "test"
+    return "dev" if point < TEST_SHARE + DEV_SHARE else "train"
+
+
+def check_sides(examples: Iterable[Example]) -> None:
+    """Refuse examples, of one set or of several together, where a photo is on two sides.
+
+    Raises DatasetError that names both files.
+    """
+    first_with: dict[str, Example] = {}
+    for example in examples:
+        other = first_with.setdefault(fingerprint(example.path), example)
+        if other.split != example.split:
+            raise DatasetError(
+                f"{example.path}: this photo is marked {example.split}, but {other.path} has the same bytes "
+                f"and is marked {other.split}; put both on one side, or remove one of them"
+            )

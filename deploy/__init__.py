@@ -1,0 +1,1 @@
+"""Requests to answers: the web service, its JSON API, its pages and its command line."""

@@ -1,0 +1,168 @@
+"""The JSON API."""
+
+from apiflask import APIBlueprint
+from apiflask.schemas import EmptySchema, FileSchema
+from flask import Response, request, send_file, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import FileStorage
+
+from deploy.describing import Options, describe_upload, parts
+from deploy.errors import Problem
+from deploy.library import Record
+from deploy.schemas import Description, State
+
+api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Descriptions")
+states = APIBlueprint("states", __name__, tag="Service")
+SOUND_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
+
+
+@api.post("/describe")
+@api.output(Description, 201, description="Described and kept. Location names the record.")
+def describe():
+    """Describe a photo
+
+    Send it as the field `image` of a multipart form, or as the body itself whatever its content type. `lang`, `style`
+    and `rate` go into the query, or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content.
+    """
+    data, fields = read_request()
+    record = describe_upload(data, Options.read(fields))
+    return as_json(record), 201, {"Location": url_for("api.show", id=record.id), "Cache-Control": "no-store"}
+
+
+@api.get("/images/<id>")
+@api.output(Description)
+def show(id: str):
+    """Show a description again"""
+    return as_json(find(id)), 200, {"Cache-Control": "no-store"}
+
+
+@api.delete("/images/<id>")
+@api.output(EmptySchema, 204, description="Photo, description and sound are gone.")
+def remove(id: str):
+    """Delete a photo and all that was told about it"""
+    if not parts().library.delete(id):
+        raise unknown_id()
+    return ""
+
+
+@api.get("/images/<id>/photo")
+@api.output(FileSchema(type="string", format="binary"), content_type="image/jpeg", description="The stored photo.")
+def photo(id: str):
+    """The photo: upright, without metadata"""
+    return send(find(id), "jpg", "image/jpeg")
+
+
+@api.get("/images/<id>/audio.mp3")
+@api.output(FileSchema(type="string", format="binary"), content_type="audio/mpeg", description="Sound.")
+def audio_mp3(id: str):
+    """The spoken description as MP3"""
+    return send_sound(find(id), "mp3")
+
+
+@api.get("/images/<id>/audio.wav")
+@api.output(FileSchema(type="string", format="binary"), content_type="audio/wav", description="Sound.")
+def audio_wav(id: str):
+    """The spoken description as WAV"""
+    return send_sound(find(id), "wav")
+
+
+@states.get("/healthz")
+@states.output(State)
+def health():
+    """Is the service running?"""
+    return {"status": "ok"}
+
+
+@states.get("/readyz")
+@states.output(State)
+def readiness():
+    """Is the captioner loaded?"""
+    inference = parts().inference
+    inference.start()
+    if inference.failure:
+        raise Problem(503, "No captioner", _("The captioner could not be started; the log of the service says why."))
+    if not inference.ready:
+        raise Problem(503, "Not ready", "The captioner is still being loaded; try again in a few seconds.")
+    return {"status": "ready"}
+
+
+def read_request() -> tuple[bytes, dict[str, str]]:
+    """-> the photo's bytes and the other fields. Raises Problem if the photo is not where it should be."""
+    if request.mimetype != "multipart/form-data":
+        data = request.get_data(cache=False)  # before anything parses a form: curl calls every body one
+        if not data:
+            raise no_photo()
+        return data, request.args.to_dict()
+    photos = [file for file in request.files.getlist("image") if file.filename or has_content(file)]
+    others = sorted(set(request.files) - {"image"})
+    if others:
+        raise Problem(
+            400,
+            "Wrong field",
+            f"The photo was sent as the field '{others[0]}'; send it as the field 'image'.",
+        )
+    if "image" in request.form:
+        raise Problem(
+            400, "Not a file", "The field 'image' holds text; send the photo as a file, with curl -F image=@photo.jpg."
+        )
+    if len(photos) > 1:
+        raise Problem(400, "Several photos", "Several photos were sent; send one in each request.")
+    if not photos:
+        raise no_photo()
+    return photos[0].read(), request.args.to_dict() | request.form.to_dict()
+
+
+def has_content(file: FileStorage) -> bool:
+    """Forms send a nameless empty file where nothing was chosen."""
+    some = file.stream.read(1)
+    file.stream.seek(0)
+    return bool(some)
+
+
+def no_photo() -> Problem:
+    return Problem(400, "No photo", "No photo was sent; send it as the field 'image' or as the body.")
+
+
+def unknown_id() -> Problem:
+    return Problem(404, "Not found", _("There is no description with this id; it may have been deleted."))
+
+
+def find(id: str) -> Record:
+    """Raises Problem 404."""
+    record = parts().library.get(id)
+    if record is None:
+        raise unknown_id()
+    return record
+
+
+def as_json(record: Record) -> dict:
+    """The record as schemas.Description has it."""
+    sound = {"url": url_for("api.audio_mp3", id=record.id), "type": SOUND_TYPES["mp3"]}
+    return {
+        "id": record.id,
+        "created": record.created.isoformat(timespec="milliseconds") + "Z",
+        "description": record.description,
+        "caption": {"text": record.caption, "confidence": record.confidence, "alternatives": record.alternatives},
+        "language": record.language,
+        "style": record.style,
+        "audio": None if record.audio_error else sound,
+        "audio_error": record.audio_error,
+        "image": {"url": url_for("api.photo", id=record.id), "width": record.width, "height": record.height},
+        "model": record.model,
+        "timings_ms": record.timings_ms,
+    }
+
+
+def send_sound(record: Record, kind: str) -> Response:
+    if record.audio_error:
+        raise Problem(404, "No sound", f"This description could not be spoken: {record.audio_error}")
+    return send(record, kind, SOUND_TYPES[kind])
+
+
+def send(record: Record, kind: str, type: str) -> Response:
+    try:
+        response = send_file(parts().library.path(record, kind), mimetype=type, conditional=True)
+    except FileNotFoundError:  # deleted since we looked
+        raise unknown_id() from None
+    response.headers["Cache-Control"] = "private, no-cache"  # a deleted photo is not to be seen again
+    return response

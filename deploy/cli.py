@@ -1,0 +1,90 @@
+"""`python -m deploy.main`: serve, or describe photos in the terminal."""
+
+import json
+from pathlib import Path
+
+import click
+
+from deploy.config import LANGUAGES, STYLES, Settings, SettingsError
+from deploy.inference import ModelError
+from deploy.library import LibraryError
+from deploy.main import load_describer
+from deploy.uploads import UploadError, read_photo
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Hear what a photo shows. Without a command: serve."""
+    try:
+        context.obj = Settings.from_environment()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    if context.invoked_subcommand is None:
+        context.invoke(serve)
+
+
+@cli.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Start the web service; SIGHTLINE_HOST, SIGHTLINE_PORT and the other settings come from the environment."""
+    from deploy.server import ServerError
+    from deploy.server import serve as run
+
+    try:
+        run(settings)
+    except (ServerError, LibraryError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.command()
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the answer.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Way of telling.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and photo.")
+@click.argument("photos", metavar="PHOTO...", nargs=-1, required=True)
+@click.pass_context
+def describe(context: click.Context, lang: str, style: str, as_json: bool, photos: tuple[str, ...]) -> None:
+    """Print what photos show. A bad photo is told in its place, and the exit status is then 1."""
+    try:
+        describer = load_describer(context.obj.model)
+    except ModelError as error:
+        raise click.ClickException(str(error)) from None
+    bad = 0
+    for path in photos:
+        try:
+            told = describer.describe(open_photo(path, context.obj), lang, style)
+        except UploadError as error:
+            bad += 1
+            if as_json:
+                click.echo(json.dumps({"path": path, "error": error.detail}, ensure_ascii=False))
+            else:
+                click.echo(f"{path}: {error.detail}", err=True)
+            continue
+        if as_json:
+            click.echo(json.dumps({"path": path} | as_dict(told), ensure_ascii=False))
+        else:
+            click.echo(told.text if len(photos) == 1 else f"{path}: {told.text}")
+    context.exit(1 if bad else 0)
+
+
+def open_photo(path: str, settings: Settings):
+    """-> PIL image, checked as an upload is. Raises UploadError."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise UploadError(400, "Unreadable file", f"The file cannot be read: {error.strerror}.") from None
+    return read_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels).image
+
+
+def as_dict(told) -> dict:
+    """A model.describe.Description as the API would have it."""
+    return {
+        "description": told.text,
+        "caption": told.caption.text,
+        "confidence": told.caption.confidence,
+        "alternatives": [{"text": other.text, "confidence": other.confidence} for other in told.alternatives],
+        "language": told.language,
+        "style": told.style,
+        "model": told.model,
+        "timings_ms": told.timings_ms,
+    }

@@ -1,0 +1,65 @@
+"""Environment -> Settings."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+LANGUAGES = ("en", "id")
+STYLES = ("caption", "long", "guide")
+RATES = range(80, 451)  # words a minute
+
+# Whole numbers and the least and greatest value that make sense.
+LIMITS = {
+    "port": (0, 65_535),
+    "max_bytes": (1, 2**31),
+    "max_pixels": (1, 500_000_000),
+    "workers": (1, 64),
+    "threads": (1, 256),
+    "speech_timeout": (1, 600),
+}
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message is one sentence that names the variable."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the service may be told from outside. Each field is SIGHTLINE_ + its name in capitals."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000  # 0: any free one
+    model: Path | None = None  # a checkpoint folder; None: model/default
+    instance: Path = Path(__file__).resolve().parents[1] / "instance"  # records and photos
+    max_bytes: int = 16 * 2**20  # of one photo as sent
+    max_pixels: int = 50_000_000
+    workers: int = 1  # processes, each with a model of its own
+    threads: int = 8  # requests at once in a worker
+    speech_timeout: int = 10  # seconds
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read SIGHTLINE_* variables; an unset or empty one keeps its default. Raises SettingsError."""
+        environment = os.environ if environment is None else environment
+        given = {}
+        for field in fields(cls):
+            variable = "SIGHTLINE_" + field.name.upper()
+            text = environment.get(variable, "").strip()
+            if not text:
+                continue
+            if field.name in LIMITS:
+                given[field.name] = _whole_number(variable, text, *LIMITS[field.name])
+            else:
+                given[field.name] = text if field.name == "host" else Path(text).expanduser().resolve()
+        return cls(**given)
+
+
+def _whole_number(variable: str, text: str, least: int, most: int) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or not least <= number <= most:
+        raise SettingsError(f"{variable} is {text!r}; it must be a whole number from {least} to {most}.")
+    return number

@@ -1,0 +1,96 @@
+"""The web pages: plain HTML that works without scripts."""
+
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from deploy.api import find, has_content
+from deploy.config import LANGUAGES
+from deploy.describing import Options, describe_upload, parts
+from deploy.errors import Problem, explain, is_api, sentence
+from deploy.uploads import UploadError
+
+pages = Blueprint("pages", __name__)
+PICKERS = ("image", "camera")  # the form has two, for `capture` takes the gallery away where it works
+LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
+
+# Blind listeners fill the gaps of a wrong caption until it fits (MacLeod et al. 2017): so we speak of error, not of
+# confidence, and below these mean token probabilities the doubt comes before the caption.
+DOUBTS = (
+    (0.35, lazy_gettext("Probably wrong, at least in part. It could be:")),
+    (0.5, lazy_gettext("I am not sure. It could be:")),
+)
+
+
+@pages.get("/")
+def home() -> str:
+    return show_form(deleted="deleted" in request.args)
+
+
+@pages.post("/")
+def ask() -> Response | tuple[str, int]:
+    """Describe the photo of the form, then send the browser to the answer, so that reloading asks nothing again."""
+    try:
+        fields = {name: request.form[name] for name in ("lang", "style") if name in request.form}
+        record = describe_upload(chosen_photo(), Options.read(fields))
+    except RequestEntityTooLarge as error:
+        return failed(explain(error), {})
+    except (Problem, UploadError) as problem:
+        return failed(problem, fields)
+    return redirect(url_for("pages.photo", id=record.id, lang=str(get_locale())), 303)
+
+
+@pages.get("/photos/<id>")
+def photo(id: str) -> str:
+    record = find(id)
+    doubt = next((words for below, words in DOUBTS if record.confidence < below), None)
+    return render_template("photo.html", record=record, doubt=doubt)
+
+
+@pages.post("/photos/<id>/delete")
+def delete(id: str) -> Response:
+    """Gone already is as good as gone."""
+    parts().library.delete(id)
+    return redirect(url_for("pages.home", deleted=1, lang=str(get_locale())), 303)
+
+
+@pages.get("/favicon.ico")
+def icon() -> Response:
+    """Browsers ask for it where a page cannot name its icon, beside a photo for example."""
+    return current_app.send_static_file("icon.svg")
+
+
+@pages.app_context_processor
+def words() -> dict:
+    """What every template may use."""
+    return {"page_language": str(get_locale()), "language_names": LANGUAGE_NAMES}
+
+
+def page_language() -> str:
+    """As the address says, else as the browser does. The API speaks English."""
+    if is_api():
+        return "en"
+    asked = request.args.get("lang")
+    return asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
+
+
+def chosen_photo() -> bytes:
+    """The bytes of the one photo in the form. Raises Problem."""
+    files = [request.files[name] for name in PICKERS if name in request.files and has_content(request.files[name])]
+    if not files:
+        raise Problem(400, "No photo", _("No photo was chosen; choose a photo or take one, then ask again."))
+    if len(files) > 1:
+        raise Problem(400, "Two photos", _("Two photos were sent; choose one or take one, not both."))
+    return files[0].read()
+
+
+def failed(problem: Problem | UploadError, fields: dict) -> tuple[str, int]:
+    return show_form(problem=sentence(problem), answer_language=fields.get("lang")), problem.status
+
+
+def show_form(**more) -> str:
+    more["answer_language"] = more.get("answer_language") or str(get_locale())
+    return render_template("home.html", **more)

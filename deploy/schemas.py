@@ -1,0 +1,59 @@
+"""What the API answers, field by field; the API documentation is made from this."""
+
+from apiflask import Schema
+from apiflask.fields import Dict, Float, Integer, List, Nested, String
+from apiflask.validators import OneOf
+
+from deploy.config import LANGUAGES, STYLES
+
+
+def about(description: str, **more) -> dict:
+    return {"metadata": {"description": description, **more}}
+
+
+class Guess(Schema):
+    text = String(**about("A caption.", example="a white dog on green grass"))
+    confidence = Float(**about("Mean probability of the caption's tokens, 0 to 1. Not the chance that it is true."))
+
+
+class Caption(Guess):
+    alternatives = List(Nested(Guess), **about("Other captions that were considered, best first."))
+
+
+class Audio(Schema):
+    url = String(**about("Path of the spoken description. Replace .mp3 by .wav for WAV."))
+    type = String(**about("Its media type.", example="audio/mpeg"))
+
+
+class Image(Schema):
+    url = String(**about("Path of the stored photo: upright, a JPEG, without metadata."))
+    width = Integer(**about("In pixels, of the stored photo."))
+    height = Integer(**about("In pixels, of the stored photo."))
+
+
+class Description(Schema):
+    id = String(**about("Whoever has it can read and delete this description; nobody can guess it."))
+    created = String(**about("When, in UTC.", format="date-time"))
+    description = String(**about("All that is told about the photo. This is what is spoken."))
+    caption = Nested(Caption, **about("What the captioner said."))
+    language = String(validate=OneOf(LANGUAGES), **about("Language of the description: en or id."))
+    style = String(validate=OneOf(STYLES), **about("The way of telling: caption, long or guide."))
+    audio = Nested(Audio, allow_none=True, **about("The spoken description; null if it could not be spoken."))
+    audio_error = String(allow_none=True, **about("Why there is no sound, in one sentence; else null."))
+    image = Nested(Image, **about("The photo as it is kept."))
+    model = String(**about("Name of the captioner."))
+    timings_ms = Dict(
+        keys=String(), values=Float(), **about("How long each step took, in milliseconds; model_*: inside describe.")
+    )
+
+
+class State(Schema):
+    status = String(**about("ok or ready."))
+
+
+class ProblemDetails(Schema):
+    type = String(**about("about:blank: title and status say what kind of problem it is."))
+    title = String(**about("The kind of problem in a few words."))
+    status = Integer(**about("The HTTP status."))
+    detail = String(**about("One sentence: what was wrong and what would work."))
+    instance = String(**about("Path of the request."))

@@ -1,0 +1,101 @@
+"""The service behind gunicorn, in threads, its model loaded after the fork: torch hangs over one."""
+
+import errno
+import os
+import socket
+import sys
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from deploy.config import Settings
+from deploy.library import Library
+from deploy.main import create_app
+
+
+class ServerError(Exception):
+    """The service cannot start; the message is one sentence."""
+
+
+class Server(BaseApplication):
+    """Says where it is once it listens and its first worker has loaded the model."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        options = {
+            "bind": f"[{self.settings.host}]:{self.settings.port}"
+            if ":" in self.settings.host
+            else f"{self.settings.host}:{self.settings.port}",
+            "workers": self.settings.workers,
+            "threads": self.settings.threads,
+            "worker_class": "gthread",
+            "timeout": 60,
+            "graceful_timeout": 10,
+            "loglevel": "warning",
+            "control_socket_disable": True,  # it would write into the home folder
+            "post_worker_init": self._start_model,
+            "worker_exit": self._close,
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self):
+        """In each worker, after the fork."""
+        return create_app(self.settings)
+
+    def _start_model(self, worker) -> None:
+        def ready() -> None:
+            if worker.age == 1:  # once, not by every worker
+                print(f"Sightline is on {address(worker.sockets[0].getsockname())}", flush=True)
+
+        def failed(reason: str) -> None:
+            print(f"Error: {reason}", file=sys.stderr, flush=True)
+            os._exit(Arbiter.APP_LOAD_ERROR)  # tells the parent not to try again
+
+        worker.wsgi.extensions["sightline"].inference.start(ready, failed)
+
+    def _close(self, arbiter, worker) -> None:
+        if getattr(worker, "wsgi", None):
+            worker.wsgi.extensions["sightline"].close()
+
+
+def serve(settings: Settings) -> None:
+    """Run until stopped. Raises ServerError or LibraryError before anything listens; exits 1 if a worker cannot start."""
+    check_address(settings)
+    library = Library(settings.instance)  # made once, before the workers would make it all at once
+    library.close()
+    try:
+        Server(settings).run()
+    except SystemExit as stop:
+        raise SystemExit(1 if stop.code else 0) from None
+
+
+def check_address(settings: Settings) -> None:
+    """Raises ServerError if nobody can listen there; gunicorn would try five times and speak of sockets."""
+    where = f"{settings.host}:{settings.port}"
+    try:
+        family, kind, protocol, _, target = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(target)
+            probe.listen()
+    except socket.gaierror:
+        raise ServerError(f"SIGHTLINE_HOST is {settings.host!r}, which is no address of this machine.") from None
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            sentence = f"{where} is in use; stop what runs there or set SIGHTLINE_PORT to another port."
+        elif error.errno == errno.EACCES:
+            sentence = f"You may not listen on {where}; set SIGHTLINE_PORT to a port above 1023."
+        else:
+            sentence = f"Nothing can listen on {where} ({error.strerror}); set SIGHTLINE_HOST and SIGHTLINE_PORT."
+        raise ServerError(sentence) from None
+
+
+def address(name: tuple) -> str:
+    """A socket's name -> a URL that a browser on this machine can open."""
+    host, port = name[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"

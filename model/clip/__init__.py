@@ -1,0 +1,1 @@
+"""Photo or sentence to embedding."""

@@ -1,0 +1,77 @@
+"""A CLIP pair behind one interface: photos and sentences to embeddings of the same space (arXiv 2103.00020)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from model.caption.tokenizer import CaptionTokenizer
+from model.clip.preprocess import MOBILENET, Preprocess
+from model.clip.towers import MobileNetTower, Seen, text_tower
+
+
+@dataclass(frozen=True)
+class PairConfig:
+    """Shape of the small pair: D, side of the pooled grid, and the text tower's vocabulary, width, layers, heads and
+    longest sentence in tokens."""
+
+    vocabulary: int
+    pad_id: int
+    end_id: int
+    embedding_dim: int = 640
+    grid_side: int = 4
+    text_width: int = 256
+    text_layers: int = 3
+    text_heads: int = 4
+    text_context: int = 48
+
+
+class ClipPair(nn.Module):
+    """Image tower, text tower, temperature, with the preprocessing and the tokenizer that belong to them."""
+
+    def __init__(self, config: PairConfig, tokenizer: CaptionTokenizer, preprocess: Preprocess = MOBILENET):
+        super().__init__()
+        self.config, self.tokenizer, self.preprocess = config, tokenizer, preprocess
+        self.image_tower = MobileNetTower(config.embedding_dim, config.grid_side)
+        self.text_tower = text_tower(
+            config.vocabulary, config.embedding_dim, config.text_width, config.text_layers, config.text_heads,
+            config.text_context, config.pad_id, config.end_id,
+        )  # fmt: skip
+        self.logit_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
+
+    def see(self, pixels: Tensor) -> Seen:
+        """Pixels (B, 3, S, S) -> embedding (B, D) of length 1 and grid (B, T, C)."""
+        seen = self.image_tower(pixels.contiguous(memory_format=torch.channels_last))
+        return Seen(nn.functional.normalize(seen.embedding.float(), dim=-1), seen.grid)
+
+    def text_ids(self, texts: list[str]) -> Tensor:
+        """Sentences -> token ids (N, T), each cut to the context, closed by the end token, padded at the right."""
+        limit = self.config.text_context - 1
+        rows = [torch.tensor([*self.tokenizer.encode(text)[:limit], self.tokenizer.end_id]) for text in texts]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_id)
+
+    def read(self, ids: Tensor) -> Tensor:
+        """Token ids (N, T) -> embeddings (N, D) of length 1."""
+        return nn.functional.normalize(self.text_tower(input_ids=ids).text_embeds.float(), dim=-1)
+
+    @torch.inference_mode()
+    def embed_photos(self, photos: list[Image.Image], batch_size: int = 32) -> np.ndarray:
+        """RGB photos -> (N, D) float32, length 1."""
+        device = self.logit_scale.device
+        parts = [
+            self.see(self.preprocess(photos[i : i + batch_size]).to(device)).embedding.cpu().numpy()
+            for i in range(0, len(photos), batch_size)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.config.embedding_dim), np.float32)
+
+    @torch.inference_mode()
+    def embed_texts(self, texts: list[str], batch_size: int = 256) -> np.ndarray:
+        """Sentences -> (N, D) float32, length 1."""
+        device = self.logit_scale.device
+        parts = [
+            self.read(self.text_ids(texts[i : i + batch_size]).to(device)).cpu().numpy()
+            for i in range(0, len(texts), batch_size)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.config.embedding_dim), np.float32)

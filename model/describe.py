@@ -1,0 +1,79 @@
+"""Photo to description: the one call that the service and the bulk tools make."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+from model import checkpoint
+from model.caption.captioner import Caption
+from model.caption.tokenizer import LANGUAGES, STYLES
+
+__all__ = ["LANGUAGES", "STYLES", "Caption", "Describer", "Description"]
+
+DEFAULT = Path(__file__).parent / "default"
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that is told about a photo. `text`: what to say; `caption`: its caption; `alternatives`: what else it could
+    be, likeliest first; `language`, `style`: as asked; `model`: its name; `timings_ms`: of each part."""
+
+    text: str
+    caption: Caption
+    alternatives: tuple[Caption, ...]
+    language: str
+    style: str
+    model: str
+    timings_ms: dict[str, float]
+
+
+class Describer:
+    """A loaded captioner. `describe` is safe to call from one thread at a time."""
+
+    def __init__(self, loaded: checkpoint.Checkpoint):
+        self.name = loaded.name
+        self.pair = loaded.pair
+        self._captioner = loaded.captioner
+        self._device = next(loaded.pair.parameters()).device
+
+    @classmethod
+    def load(cls, folder: Path | str | None = None, device: str = "cpu") -> "Describer":
+        """The captioner of a checkpoint folder, by default the embedded one. Raises checkpoint.CheckpointError."""
+        return cls(checkpoint.load(folder or DEFAULT, device))
+
+    def describe(self, photo: Image.Image, language: str = "en", style: str = "caption") -> Description:
+        """Describe one upright RGB photo. `language`: one of LANGUAGES; `style`: one of STYLES."""
+        return self.describe_many([photo], language, style)[0]
+
+    @torch.inference_mode()
+    def describe_many(
+        self, photos: list[Image.Image], language: str = "en", style: str = "caption"
+    ) -> list[Description]:
+        """Describe several photos as one batch; timings are the batch's."""
+        if not photos:
+            return []
+        started = time.perf_counter()
+        pixels = self.pair.preprocess(photos).to(self._device)
+        prepared = time.perf_counter()
+        seen = self.pair.see(pixels)
+        embedded = time.perf_counter()
+        captions = self._captioner.caption(seen, language, style)
+        ended = time.perf_counter()
+        timings = {
+            "prepare": round((prepared - started) * 1000, 1),
+            "embed": round((embedded - prepared) * 1000, 1),
+            "caption": round((ended - embedded) * 1000, 1),
+        }
+        return [
+            Description(_sentence(own[0].text), own[0], tuple(own[1:]), language, style, self.name, timings)
+            for own in captions
+        ]
+
+
+def _sentence(text: str) -> str:
+    """Caption as a sentence: capital letter, full stop."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?")) else text + "."

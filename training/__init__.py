@@ -1,0 +1,1 @@
+"""Datasets to checkpoints. Never imported by `model` or `deploy`."""

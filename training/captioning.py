@@ -1,0 +1,76 @@
+"""What every step that trains a captioner shares: captions chosen a photo, the loss, and dev scores by greedy decoding."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model.caption.captioner import Captioner
+from model.caption.clipcap import ClipCap, ClipCapConfig
+from model.caption.decoding import DecodingOptions
+from model.caption.tokenizer import CaptionTokenizer
+from model.clip.towers import Seen
+from training.corpus import Captioned, pad
+from training.language import WEIGHTS as LANGUAGE_WEIGHTS
+from training.metrics import CiderD
+
+GREEDY = DecodingOptions(beams=1)
+
+
+def new_clipcap(language: Path, **shape) -> ClipCap:
+    """A ClipCap of `shape` (fields of ClipCapConfig) around the GPT-2 that `training.language` made."""
+    trained = torch.load(language / LANGUAGE_WEIGHTS, weights_only=True)
+    clipcap = ClipCap(ClipCapConfig(**{**trained["config"], **shape}))
+    clipcap.gpt.load_state_dict(trained["state"])
+    return clipcap
+
+
+def encode_photos(photos: Sequence[Captioned], tokenizer: CaptionTokenizer) -> list[list[list[int]]]:
+    """Each photo's sentences as token ids."""
+    return [[sentence.encode(tokenizer) for sentence in photo.sentences] for photo in photos]
+
+
+def spread(photos: list[Captioned], count: int) -> list[Captioned]:
+    """At most `count` photos, evenly spread over the list."""
+    return [photos[i] for i in np.linspace(0, len(photos) - 1, min(count, len(photos)), dtype=int)]
+
+
+def choose(count: int, of: int, seed: Sequence[int]) -> list[int]:
+    """`count` of `of` captions at random; each once before any twice."""
+    rng = np.random.default_rng(list(seed))
+    rounds = [rng.permutation(of) for _ in range(-(-count // of))]
+    return np.concatenate(rounds)[:count].tolist()
+
+
+def caption_loss(captioner: ClipCap, seen: Seen, rows: list[list[int]], pad_id: int, smoothing: float = 0.1) -> Tensor:
+    """Mean cross-entropy of the next token. `rows`: B K encoded sentences, K of each photo in a row."""
+    tokens, labels = (t.to(seen.embedding.device) for t in pad(rows, pad_id))
+    logits = captioner.caption_logits(captioner.prefix(seen.embedding, seen.grid), tokens)
+    return nn.functional.cross_entropy(
+        logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100, label_smoothing=smoothing
+    )
+
+
+@torch.no_grad()
+def dev_cider(captioner: Captioner, seen: Seen, photos: Sequence[Captioned], batch_size: int = 100) -> dict[str, float]:
+    """CIDEr-D of greedy captions for every language and style that has references; `seen`: the photos', in order."""
+    scores = {}
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, photo in enumerate(photos):
+        for key in {(s.language, s.style) for s in photo.sentences}:
+            groups.setdefault(key, []).append(i)
+    for (language, style), members in sorted(groups.items()):
+        if len(members) < 20:
+            continue
+        references = [
+            [s.text for s in photos[i].sentences if (s.language, s.style) == (language, style)] for i in members
+        ]
+        texts = []
+        for start in range(0, len(members), batch_size):
+            rows = torch.tensor(members[start : start + batch_size])
+            part = Seen(seen.embedding[rows], None if seen.grid is None else seen.grid[rows].float())
+            texts += [own[0].text for own in captioner.caption(part, language, style, GREEDY)]
+        scores[f"dev_cider_{language}_{style}"] = float(CiderD(references).scores(texts, range(len(texts))).mean())
+    return scores

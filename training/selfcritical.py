@@ -1,0 +1,149 @@
+"""`python -m training.selfcritical`: tune a captioner on CIDEr-D itself, by self-critical sequence training.
+
+The reward of a sampled caption counts against the mean of the photo's other samples (arXiv 1612.00563; the mean as in
+arXiv 2003.09971).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from data.embeddings import EmbeddingStore
+from data.embedding_files import EmbeddingsError
+from model import checkpoint
+from model.caption.captioner import Captioner
+from model.caption.decoding import DecodingOptions, decode
+from model.caption.promises import makes_promise
+from model.clip.towers import Seen
+from training.captioning import caption_loss, choose, dev_cider, encode_photos, spread
+from training.corpus import Captioned, pad, read_photos
+from training.loop import LoopOptions, fit, loop_options, seed_everything
+from training.metrics import CiderD
+from training.prepare import load_seen
+
+DEV_PHOTOS = 400
+
+
+class Task:
+    """The photos that have references in one language and style, and the reward against them."""
+
+    def __init__(self, photos: list[Captioned], members: list[int], language: str, style: str):
+        self.language, self.style, self.members = language, style, members
+        references = [
+            [s.text for s in photos[i].sentences if (s.language, s.style) == (language, style)] for i in members
+        ]
+        self.cider = CiderD(references)
+
+    def rewards(self, texts: list[str], places: list[int]) -> np.ndarray:
+        """CIDEr-D of each text for the photo at that place of `members`; a guide with a promise earns nothing."""
+        scores = self.cider.scores(texts, places)
+        if self.style == "guide":
+            scores[[makes_promise(text, self.language) for text in texts]] = 0
+        return scores
+
+
+def tasks_of(photos: list[Captioned], fewest: int = 200) -> list[Task]:
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, photo in enumerate(photos):
+        for key in sorted({(s.language, s.style) for s in photo.sentences}):
+            groups.setdefault(key, []).append(i)
+    return [Task(photos, members, *key) for key, members in sorted(groups.items()) if len(members) >= fewest]
+
+
+@click.command()
+@click.option("--data", "folders", type=click.Path(path_type=Path, exists=True), multiple=True, required=True)
+@click.option(
+    "--start", type=click.Path(path_type=Path, exists=True), required=True, help="Checkpoint of `training.train`."
+)
+@click.option(
+    "--embeddings",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    help="Folder of `training.prepare`, of the same pair.",
+)
+@click.option("--samples", type=int, default=5, show_default=True, help="Captions drawn a photo and step.")
+@click.option(
+    "--caption-weight",
+    type=float,
+    default=0.1,
+    show_default=True,
+    help="Weight of the ordinary loss, which keeps sentences whole.",
+)
+@click.option("--steps", type=int, default=400, show_default=True, help="Steps an epoch.")
+@click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
+@click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
+@loop_options(epochs=1, batch_size=32, learning_rate=5e-5)
+def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, name, skip_bad) -> None:
+    """Tune the mapping network and GPT-2 of a checkpoint so that what they say scores higher on CIDEr-D."""
+    seed_everything(loop.seed)
+    sides = read_photos(folders, skip_bad=skip_bad)
+    photos, dev = sides["train"], spread(sides["dev"], DEV_PHOTOS)
+    try:
+        loaded = checkpoint.load(start, loop.device)
+        store = EmbeddingStore.open(embeddings)
+        seen, dev_seen = load_seen(store, photos), load_seen(store, dev)
+    except (checkpoint.CheckpointError, EmbeddingsError) as error:
+        raise click.ClickException(str(error)) from None
+    pair, captioner = loaded.pair, loaded.captioner
+    tokenizer, clipcap = captioner.tokenizer, captioner.clipcap
+    tasks = tasks_of(photos)
+    shares = np.array([len(task.members) for task in tasks], dtype=float)
+    encoded = encode_photos(photos, tokenizer)
+    drawing = DecodingOptions(beams=1, samples=samples, max_tokens=30)
+
+    def batches(epoch: int, first: int) -> Iterator[tuple[Task, list[int]]]:
+        for step in range(first, steps):
+            rng = np.random.default_rng((loop.seed, epoch, step))
+            task = tasks[rng.choice(len(tasks), p=shares / shares.sum())]
+            yield task, rng.choice(len(task.members), min(loop.batch_size, len(task.members)), replace=False).tolist()
+
+    def part(indices: list[int]) -> Seen:
+        return Seen(seen.embedding[indices].to(loop.device), seen.grid[indices].float().to(loop.device))
+
+    def loss_of(batch: tuple[Task, list[int]]) -> dict[str, Tensor]:
+        task, places = batch
+        indices = [task.members[place] for place in places]
+        batch_seen = part(indices)
+        prompt = tokenizer.prompt(task.language, task.style)
+        clipcap.eval()
+        with torch.no_grad():
+            prefix = clipcap.prefix(batch_seen.embedding, batch_seen.grid)
+        drawn = [h for own in decode(clipcap, prefix, prompt, tokenizer.end_id, drawing) for h in own]
+        # Gradients go through the model as it sampled: dropout stays off.
+        rewards = task.rewards([tokenizer.decode(h.token_ids) for h in drawn], np.repeat(places, samples).tolist())
+        rewards = rewards.reshape(-1, samples)
+        others = (rewards.sum(1, keepdims=True) - rewards) / (samples - 1)
+        advantage = torch.tensor(rewards - others, dtype=torch.float32, device=loop.device).flatten()
+        rows = [
+            [*prompt, *h.token_ids, *([tokenizer.end_id] if len(h.log_probs) > len(h.token_ids) else [])] for h in drawn
+        ]
+        tokens, labels = (t.to(loop.device) for t in pad(rows, tokenizer.pad_id))
+        logits = clipcap.caption_logits(clipcap.prefix(batch_seen.embedding, batch_seen.grid), tokens)
+        negative = nn.functional.cross_entropy(
+            logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
+        )
+        critical = (negative * advantage[:, None]).sum() / (labels != -100).sum()
+        clipcap.train()
+        own = [encoded[i][c] for i in indices for c in choose(2, len(encoded[i]), (loop.seed, i))]
+        plain = caption_loss(clipcap, batch_seen, own, tokenizer.pad_id)
+        return {
+            "loss": critical + caption_weight * plain,
+            "reward": torch.tensor(float(rewards.mean())),
+            "caption": plain,
+        }
+
+    def validate(average: nn.Module) -> dict[str, float]:
+        return dev_cider(Captioner(average, tokenizer, DecodingOptions()), dev_seen, dev)
+
+    groups = [{"params": list(clipcap.parameters())}]
+    trained = fit(clipcap, groups, batches, steps, loss_of, loop, validate=validate if dev else None)
+    checkpoint.save(loop.out, name, pair, Captioner(trained, tokenizer, captioner.options), dtype=torch.float32)
+    click.echo(f"Saved the checkpoint {loop.out}")
+
+
+if __name__ == "__main__":
+    main()
