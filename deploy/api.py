@@ -21,8 +21,8 @@ SOUND_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 def describe():
     """Describe a photo
 
-    Send it as the field `image` of a multipart form, or as the body itself whatever its content type. `lang`, `style`
-    and `rate` go into the query, or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content.
+    Send it as the field image of a multipart form, or as the body itself, whatever its content type. The other fields
+    go into the query or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content.
     """
     data, fields = read_request()
     record = describe_upload(data, Options.read(fields))

@@ -81,8 +81,8 @@ def as_dict(told) -> dict:
     return {
         "description": told.text,
         "caption": told.caption.text,
-        "confidence": told.caption.confidence,
-        "alternatives": [{"text": other.text, "confidence": other.confidence} for other in told.alternatives],
+        "confidence": round(told.caption.confidence, 4),
+        "alternatives": [{"text": other.text, "confidence": round(other.confidence, 4)} for other in told.alternatives],
         "language": told.language,
         "style": told.style,
         "model": told.model,

@@ -34,6 +34,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Problem, answer)
     app.register_error_handler(UploadError, answer)
     app.register_error_handler(HTTPException, lambda error: answer(explain(error), error.get_response().headers))
+    app.after_request(drain)
 
 
 def is_api() -> bool:
@@ -70,7 +71,6 @@ def explain(error: HTTPException) -> Problem:
     """Our sentence for an error of the framework."""
     status = error.code or 500
     if isinstance(error, RequestEntityTooLarge):
-        drain()
         most = current_app.extensions["sightline"].settings.max_bytes / 2**20
         detail = _("The photo is larger than %(most)s MB; send a smaller copy of it.", most=f"{most:.3g}")
     elif status == 404:
@@ -85,11 +85,12 @@ def explain(error: HTTPException) -> Problem:
     return Problem(status, HTTP_STATUS_CODES.get(status, "Error"), detail)
 
 
-def drain() -> None:
-    """Read what is still being sent: many senders look at the answer only when they are done, and see a broken
-    connection if we hang up before. Beyond DRAIN_BYTES we do hang up."""
-    if not request.environ.get("wsgi.input_terminated"):  # then the server does not tell where the body ends
-        return
-    stream, left = request.environ["wsgi.input"], DRAIN_BYTES
-    while left > 0 and (block := stream.read(min(left, 2**16))):
-        left -= len(block)
+def drain(response: Response) -> Response:
+    """Read what is still being sent of too large a photo: many senders look at the answer only when they are done,
+    and see a broken connection if we hang up before. Beyond DRAIN_BYTES we do hang up."""
+    # Not every server tells where the body ends; gunicorn does.
+    if response.status_code == 413 and request.environ.get("wsgi.input_terminated"):
+        stream, left = request.environ["wsgi.input"], DRAIN_BYTES
+        while left > 0 and (block := stream.read(min(left, 2**16))):
+            left -= len(block)
+    return response

@@ -9,7 +9,7 @@ from deploy.schemas import ProblemDetails
 pages = Blueprint("docs", __name__)
 INTRODUCTION = (
     "Sends a photo in, gets a sentence and its sound back. Everything runs on this machine. "
-    "Errors are problem+json (RFC 9457) whose `detail` says what would work."
+    "Errors are problem+json (RFC 9457) whose field detail says what would work."
 )
 OPTIONS = {
     "lang": {
@@ -52,7 +52,7 @@ PROBLEMS = {
     },
     "/readyz": {"503": "Not yet."},
 }
-ID = "The `id` that describing the photo answered."
+ID = "The id in the answer to describe."
 
 
 def install(app: APIFlask) -> None:

@@ -90,9 +90,9 @@ def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> Photo:
         raise _damaged(kind)
     try:
         _decode(image)
+        upright = _clean(image)
     except Exception as error:  # on damaged bytes readers raise what they stumble over: OSError, ValueError, ...
         raise _damaged(kind) from error
-    upright = _clean(image)
     return Photo(upright, hashlib.sha256(data).hexdigest(), upright.width, upright.height)
 
 

@@ -160,7 +160,7 @@ def main(
     tokenizer = pair.tokenizer
     encoded = encode_photos(examples, tokenizer)
     targets = word_targets(encoded, len(tokenizer)) if word_weight else None
-    photos = PhotoSet(examples, replace(MOBILENET, size=size), Augment(), loop.seed)
+    photos = PhotoSet([photo.example for photo in examples], replace(MOBILENET, size=size), Augment(), loop.seed)
 
     def batches(epoch: int, first: int) -> Iterator:
         for indices, pixels in photo_batches(photos, loop.batch_size, epoch, first, workers):
@@ -185,7 +185,7 @@ def main(
         weights = {"contrastive": 1.0, "words": word_weight, "caption": caption_weight}
         return {"loss": sum(weights[name] * loss for name, loss in losses.items()), **losses}
 
-    dev_photos = PhotoSet(dev, replace(MOBILENET, size=size), None, loop.seed)
+    dev_photos = PhotoSet([photo.example for photo in dev], replace(MOBILENET, size=size), None, loop.seed)
 
     @torch.no_grad()
     def validate(average: nn.Module) -> dict[str, float]:

@@ -19,13 +19,14 @@ STATE, NUMBERS, CURVE = "state.pt", "numbers.jsonl", "loss.png"
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """How to train. `learning_rate` is the peak of a linear warm-up and cosine decay; `ema` the decay of the averaged
-    weights (0 for none); `precision` "auto", "float32" or "bfloat16"; `save_minutes` between checkpoints."""
+    """How to train. `learning_rate` is the peak of a linear warm-up and cosine decay over `epochs`; `until` ends the run
+    after so many of them (0: after all); `ema` the decay of the averaged weights (0 for none); `precision` "auto", "float32" or "bfloat16"; `save_minutes` between checkpoints."""
 
     out: Path
     epochs: int
     batch_size: int
     learning_rate: float
+    until: int = 0
     warmup: int = 200
     weight_decay: float = 0.05
     ema: float = 0.999
@@ -59,6 +60,7 @@ def loop_options(epochs: int, batch_size: int, learning_rate: float) -> Callable
             click.option("--warmup", type=int, default=200, show_default=True, help="Steps of linear warm-up."),
             click.option("--learning-rate", type=float, default=learning_rate, show_default=True),
             click.option("--batch-size", type=int, default=batch_size, show_default=True),
+            click.option("--until", type=int, default=0, help="End after so many of the epochs."),
             click.option("--epochs", type=int, default=epochs, show_default=True),
             click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the result."),
         ):
@@ -152,7 +154,7 @@ def fit(
 
     saved_at = time.monotonic()
     with tqdm(total=total, initial=epoch * steps_per_epoch + step, desc=options.out.name, mininterval=5) as bar:
-        while epoch < options.epochs:
+        while epoch < (options.until or options.epochs):
             model.train()
             for batch in batches(epoch, step):
                 done = epoch * steps_per_epoch + step

@@ -50,13 +50,22 @@ def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
     help="Folder of `training.contrastive`.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the embeddings.")
+@click.option(
+    "--split",
+    "splits",
+    type=click.Choice(["train", "dev", "test"]),
+    multiple=True,
+    default=["train", "dev"],
+    show_default=True,
+)
 @click.option("--batch-size", type=int, default=32, show_default=True)
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that read photos.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
-def main(folders, pair_folder, out, batch_size, workers, device, skip_bad) -> None:
-    """Embed every photo of the --data folders; a run that was stopped goes on where it was."""
-    photos = [photo for side in read_photos(folders, skip_bad=skip_bad).values() for photo in side]
+def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_bad) -> None:
+    """Embed the photos of the --data folders; a run that was stopped goes on where it was."""
+    sides = read_photos(folders, skip_bad=skip_bad)
+    photos = [photo for split in splits for photo in sides[split]]
     pair, _, _ = load_weights(pair_folder)
     pair.to(device, memory_format=torch.channels_last).eval()
     made_by = {

@@ -46,7 +46,7 @@ class Task:
         return scores
 
 
-def tasks_of(photos: list[Captioned], fewest: int = 200) -> list[Task]:
+def tasks_of(photos: list[Captioned], fewest: int) -> list[Task]:
     groups: dict[tuple[str, str], list[int]] = {}
     for i, photo in enumerate(photos):
         for key in sorted({(s.language, s.style) for s in photo.sentences}):
@@ -74,10 +74,13 @@ def tasks_of(photos: list[Captioned], fewest: int = 200) -> list[Task]:
     help="Weight of the ordinary loss, which keeps sentences whole.",
 )
 @click.option("--steps", type=int, default=400, show_default=True, help="Steps an epoch.")
+@click.option(
+    "--fewest", type=int, default=200, show_default=True, help="A language and style with fewer photos is left out."
+)
 @click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=1, batch_size=32, learning_rate=5e-5)
-def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, name, skip_bad) -> None:
+def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, fewest, name, skip_bad) -> None:
     """Tune the mapping network and GPT-2 of a checkpoint so that what they say scores higher on CIDEr-D."""
     seed_everything(loop.seed)
     sides = read_photos(folders, skip_bad=skip_bad)
@@ -90,7 +93,7 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
         raise click.ClickException(str(error)) from None
     pair, captioner = loaded.pair, loaded.captioner
     tokenizer, clipcap = captioner.tokenizer, captioner.clipcap
-    tasks = tasks_of(photos)
+    tasks = tasks_of(photos, fewest)
     shares = np.array([len(task.members) for task in tasks], dtype=float)
     encoded = encode_photos(photos, tokenizer)
     drawing = DecodingOptions(beams=1, samples=samples, max_tokens=30)

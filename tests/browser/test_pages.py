@@ -1,0 +1,149 @@
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests.conftest import SAMPLES
+
+CAT = SAMPLES / "chelsea.jpg"
+WIDTHS = (320, 768, 1280)
+PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
+AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture(scope="session")
+def answer_path(browser, service):
+    """The page of an answer, asked for once without JavaScript."""
+    context = browser.new_context(base_url=service.url, java_script_enabled=False, locale="en")
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.goto("/")
+    page.set_input_files("#image", CAT)
+    page.get_by_role("button", name="What is ahead of me?").click()
+    page.wait_for_url("**/photos/**")
+    yield page.url.removeprefix(service.url)
+    context.close()
+
+
+def complaints(page) -> list[str]:
+    """What axe finds, controls smaller than 24 pixels, and whether the page is wider than the screen."""
+    found = [f"{v['id']}: {v['nodes'][0]['html']}" for v in Axe().run(page, options=AXE).response["violations"]]
+    found += page.evaluate(
+        """() => [...document.querySelectorAll("a, button, input, audio")].filter(e => e.checkVisibility()
+            && !e.matches(".skip")).filter(e => {
+                const box = (e.closest("label") || e).getBoundingClientRect();
+                return (box.width < 24 || box.height < 24) && !e.closest("p, td, li");
+            }).map(e => "too small: " + e.outerHTML)"""
+    )
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        found.append("wider than the screen")
+    return found
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_and_is_accessible(open_page, answer_path, width, scheme):
+    page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    assert complaints(page) == []
+    for path in (answer_path, "/?lang=id", "/api/docs", "/nothing", "/?deleted=1"):
+        page.goto(path)
+        assert complaints(page) == [], path
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_without_javascript_the_answer_is_a_page_whose_heading_has_the_focus(open_page, answer_path, width):
+    page = open_page(answer_path, viewport={"width": width, "height": 800}, java_script_enabled=False)
+    assert page.locator("h1:focus").inner_text()
+    assert page.get_by_role("img").get_attribute("alt")
+    page.get_by_role("link", name="Describe another photo").click()
+    page.get_by_role("button", name="Describe the photo").click()
+    assert page.locator("[role=alert]:focus").inner_text() == (
+        "No photo was chosen; choose a photo or take one, then ask again."
+    )
+    assert page.get_by_label("Choose a photo").is_visible()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_with_javascript_the_answer_is_said_politely_on_the_same_page(open_page, width):
+    page = open_page(viewport={"width": width, "height": 800})
+    page.evaluate(
+        """() => { window.said = []; new MutationObserver(() => said.push(document.querySelector("[role=status]").innerText))
+            .observe(document.querySelector("[role=status]"), {childList: true, subtree: true}) }"""
+    )
+    page.set_input_files("#image", CAT)
+    button = page.get_by_role("button", name="Describe the photo")
+    button.click()
+    page.wait_for_selector("#result img")
+    heading = page.locator("[role=status] h2").inner_text()
+    assert page.evaluate("said") == ["Describing the photo…", heading]
+    assert page.evaluate("document.activeElement.innerText") == "Describe the photo"  # nothing stole the focus
+    assert page.url.endswith("/")
+    assert page.locator("[role=status], [role=alert], [aria-live]").count() == 1
+    assert page.locator("audio").evaluate("player => player.paused && player.controls")
+    page.wait_for_function("document.querySelector('#result img').naturalWidth > 0")  # it is there, and may be shown
+    page.wait_for_function("document.querySelector('audio').duration > 0.3")
+    assert complaints(page) == []
+
+
+def test_with_javascript_errors_are_said_in_the_same_place(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Describe the photo").click()
+    said = page.get_by_role("status")
+    said.get_by_text("No photo was chosen; choose a photo or take one, then ask again.").wait_for()
+    page.set_input_files("#image", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"text"})
+    page.get_by_role("button", name="What is ahead of me?").click()
+    said.get_by_text("This is text; send the photo as JPEG").wait_for()
+    page.set_input_files("#image", {"name": "a.jpg", "mimeType": "image/jpeg", "buffer": bytes(2**25)})
+    page.get_by_role("button", name="Describe the photo").click()
+    said.get_by_text("The photo is larger than 16 MB; send a smaller copy of it.").wait_for()
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Describe the photo").click()
+    said.get_by_text("Sightline could not be reached").wait_for()
+    assert complaints(page) == []
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_all_of_it_works_by_keyboard(open_page, javascript):
+    page = open_page(java_script_enabled=javascript)
+
+    def tab_to(name):
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            focused = page.locator(":focus")
+            if focused.count() and name in (focused.inner_text() or ""):
+                outline = focused.evaluate("e => getComputedStyle(e).outlineStyle + getComputedStyle(e).outlineWidth")
+                assert outline == "solid3px"
+                return
+        pytest.fail(f"Tab never comes to {name}")
+
+    tab_to("Skip to content")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.locator("#image:focus").count() == 1
+    page.set_input_files("#image", CAT)
+    tab_to("What is ahead of me?")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("img")
+    tab_to("Delete this photo")
+    page.keyboard.press("Enter")
+    page.get_by_text("The photo and its description are deleted.").wait_for()
+
+
+def test_a_phone_offers_its_camera_and_the_last_choice_counts(open_page):
+    assert not open_page().locator("#camera").is_visible()  # there it would be the same picker twice
+    page = open_page(**PHONE)
+    page.get_by_label("Or take a photo with the camera").set_input_files(CAT)
+    page.get_by_label("Choose a photo").set_input_files(CAT)
+    values = page.evaluate("['image', 'camera'].map(id => document.getElementById(id).files.length)")
+    assert values == [1, 0]
+    assert complaints(page) == []
+
+
+def test_an_indonesian_page_with_an_english_answer_says_which_is_which(open_page):
+    page = open_page("/?lang=id", java_script_enabled=False)
+    page.set_input_files("#image", CAT)
+    page.get_by_label("English").check()
+    page.get_by_role("button", name="Jelaskan foto ini").click()
+    page.wait_for_url("**/photos/*?lang=id")
+    assert page.locator("html").get_attribute("lang") == "id"
+    assert page.locator("h1 [lang=en]").inner_text()
+    assert page.get_by_role("img").get_attribute("lang") == "en"
+    assert page.get_by_role("link", name="Jelaskan foto lain").is_visible()

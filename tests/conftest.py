@@ -1,0 +1,105 @@
+"""What the tests of the service share: the embedded captioner, one voice, one running server, real photos."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = ROOT / "data" / "samples"
+START_S = 120  # a busy machine may need long to load the model
+
+
+@pytest.fixture(scope="session")
+def describer():
+    from model.describe import Describer
+
+    return Describer.load()
+
+
+@pytest.fixture(scope="session")
+def speaker() -> Iterator:
+    from deploy.speech import Speaker
+
+    speaker = Speaker(30)
+    yield speaker
+    speaker.close()
+
+
+@pytest.fixture(scope="session")
+def cat() -> bytes:
+    """A photo as it may be sent."""
+    return (SAMPLES / "chelsea.jpg").read_bytes()
+
+
+@pytest.fixture
+def app(tmp_path, describer, speaker) -> Iterator:
+    from deploy.config import Settings
+    from deploy.main import create_app
+
+    app = create_app(Settings(instance=tmp_path / "instance"), describer, speaker)
+    app.testing = False  # errors are answered, as they are to users
+    yield app
+    app.extensions["sightline"].inference.close()
+    app.extensions["sightline"].library.close()
+
+
+@pytest.fixture
+def client(app):
+    return app.test_client()
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """Call it to get the names of all files that are kept."""
+    return lambda: sorted(path.name for path in (tmp_path / "instance" / "photos").iterdir())
+
+
+class Service:
+    """`python -m deploy.main serve` with a folder of its own, on a free port, stopped by `stop`."""
+
+    def __init__(self, folder: Path, **settings: str):
+        environment = os.environ | {"SIGHTLINE_INSTANCE": str(folder), "SIGHTLINE_PORT": "0"} | settings
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.main"],
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        first = self.process.stdout.readline()
+        found = re.search(r"http://\S+", first)
+        if not found:
+            self.stop()
+            raise RuntimeError(f"the service said {first!r}")
+        self.url = found[0]
+
+    def stop(self) -> int:
+        self.process.terminate()
+        try:
+            return self.process.wait(30)
+        finally:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("instance"))
+    yield service
+    service.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program that the browser tests drive."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if path := shutil.which(name):
+            return path
+    pytest.fail("The browser tests need Chromium: apt-get update && apt-get install -y chromium")

@@ -1,0 +1,77 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CAT, DOG = "data/samples/chelsea.jpg", "data/samples/coffee.jpg"
+
+
+def run(*arguments, **settings):
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.main", *arguments],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+
+
+def test_photos_are_described_in_order_and_a_bad_one_in_its_place(tmp_path):
+    (tmp_path / "text.jpg").write_text("no photo")
+    paths = [CAT, str(tmp_path / "text.jpg"), str(tmp_path / "none.jpg"), DOG]
+    done = run("describe", "--json", "--lang", "id", "--style", "guide", *paths)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["path"] for each in told] == paths
+    assert set(told[1]) == set(told[2]) == {"path", "error"}
+    assert "send the photo as JPEG" in told[1]["error"]
+    assert told[2]["error"] == "The file cannot be read: No such file or directory."
+    for each in (told[0], told[3]):
+        assert each["description"]
+        assert each["caption"]
+        assert 0 <= each["confidence"] <= 1
+        assert (each["language"], each["style"]) == ("id", "guide")
+    assert done.returncode == 1
+    assert done.stderr == ""
+
+
+def test_one_photo_is_told_in_one_line():
+    done = run("describe", CAT)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) == 1
+    assert CAT not in done.stdout
+
+
+def test_a_model_that_is_not_there_is_one_sentence(tmp_path):
+    done = run("describe", CAT, SIGHTLINE_MODEL=str(tmp_path / "none"))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize("command", [("serve",), (), ("describe", CAT)])
+def test_a_bad_setting_is_one_sentence(command):
+    done = run(*command, SIGHTLINE_PORT="eighty")
+    assert done.returncode == 1
+    assert done.stderr == "Error: SIGHTLINE_PORT is 'eighty'; it must be a whole number from 0 to 65535.\n"
+
+
+def test_a_wrong_option_says_what_would_work():
+    done = run("describe", "--lang", "fr", CAT)
+    assert done.returncode == 2
+    assert "'fr' is not one of 'en', 'id'" in done.stderr
+
+
+def test_importing_the_service_loads_nothing_heavy(tmp_path):
+    code = (
+        "import sys, deploy.main, deploy.cli, deploy.server\n"
+        "deploy.main.create_app()\n"
+        "print([name for name in ('torch', 'transformers', 'training', 'data', 'model') if name in sys.modules])"
+    )
+    environment = os.environ | {"SIGHTLINE_INSTANCE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -1,0 +1,36 @@
+from pathlib import Path
+
+import pytest
+
+from deploy.config import LANGUAGES, LIMITS, STYLES, Settings, SettingsError
+from model import describe
+
+
+def test_defaults_hold_where_nothing_is_set():
+    assert Settings.from_environment({"SIGHTLINE_PORT": " "}) == Settings()
+    assert (Settings().host, Settings().port, Settings().max_bytes) == ("127.0.0.1", 8000, 16 * 1024 * 1024)
+
+
+def test_each_setting_is_read(tmp_path):
+    settings = Settings.from_environment({
+        "SIGHTLINE_HOST": "0.0.0.0",
+        "SIGHTLINE_MODEL": str(tmp_path),
+        "SIGHTLINE_INSTANCE": "here",
+        **{"SIGHTLINE_" + name.upper(): str(least + 1) for name, (least, _) in LIMITS.items()},
+    })
+    assert settings.host == "0.0.0.0"
+    assert settings.model == tmp_path
+    assert settings.instance == Path("here").resolve()
+    assert all(getattr(settings, name) == least + 1 for name, (least, _) in LIMITS.items())
+
+
+@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize("value", ["many", "-1", "1.5", str(10**12)])
+def test_a_bad_value_names_its_variable(name, value):
+    with pytest.raises(SettingsError, match=rf"^SIGHTLINE_{name.upper()} is '{value}'; it must be a whole number from"):
+        Settings.from_environment({"SIGHTLINE_" + name.upper(): value})
+
+
+def test_what_may_be_asked_is_what_the_model_can():
+    assert LANGUAGES == describe.LANGUAGES
+    assert STYLES == describe.STYLES

@@ -1,0 +1,219 @@
+import io
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from babel.messages import extract, mofile, pofile
+
+from deploy.library import Record
+from deploy.pages import DOUBTS
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CATALOGUE = DEPLOY / "translations" / "id" / "LC_MESSAGES" / "messages"
+
+
+def ask(client, query="", **form):
+    form = {name: (io.BytesIO(value), "p.jpg") if isinstance(value, bytes) else value for name, value in form.items()}
+    return client.post("/" + query, data=form, content_type="multipart/form-data")
+
+
+def kept(app, **changes) -> str:
+    """Keep a record that nobody described, -> the path of its page."""
+    record = Record(
+        sha256="0" * 64,
+        width=4,
+        height=3,
+        description="A <b>bold</b> cat.",
+        caption='a "bold" cat',
+        confidence=0.9,
+        alternatives=[{"text": "a dog", "confidence": 0.25}],
+        language="en",
+        style="caption",
+        rate=None,
+        model="test",
+        audio_error=None,
+        timings_ms={},
+    )
+    record = replace(record, **changes)
+    app.extensions["sightline"].library.add(record, {"jpg": b"photo", "mp3": b"sound", "wav": b"SOUND"})
+    return f"/photos/{record.id}"
+
+
+class Texts(HTMLParser):
+    """Elements with their attributes, and the text of headings and alerts."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self._said, self._open = [], {}, []
+        self.feed(page)
+        self.said = {key: " ".join("".join(texts).split()) for key, texts in self._said.items()}
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        if tag not in ("input", "img", "meta", "link"):
+            self._open.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        for tag, attributes in self._open:
+            for key in (tag, attributes.get("role"), attributes.get("id")):
+                self._said.setdefault(key, []).append(data)
+
+    def all(self, tag, **wanted):
+        return [a for t, a in self.tags if t == tag and all(a.get(k) == v for k, v in wanted.items())]
+
+
+def test_the_form_asks_for_a_photo_in_two_ways_and_two_words(client):
+    page = Texts(client.get("/").text)
+    plain, camera = page.all("input", type="file")
+    assert "capture" not in plain
+    assert camera["capture"] == "environment"
+    assert {label.get("for") for label in page.all("label")} >= {plain["id"], camera["id"]}
+    assert [(b["name"], b["value"]) for b in page.all("button")] == [("style", "caption"), ("style", "guide")]
+    assert page.all("form")[0]["enctype"] == "multipart/form-data"
+    assert len(page.all("div", role="status")) == 1
+
+
+def test_asking_leads_to_a_page_that_can_be_loaded_again(client, cat):
+    answer = ask(client, image=cat, camera=b"", style="guide", lang="id")
+    assert answer.status_code == 303
+    assert re.fullmatch(r"/photos/[\w-]{22}\?lang=en", answer.headers["Location"])
+    page = Texts(client.get(answer.headers["Location"]).text)
+    told = client.get("/api/v1/images/" + answer.headers["Location"][8:30]).get_json()
+    assert told["description"] in page.said["h1"]
+    assert (told["style"], told["language"]) == ("guide", "id")
+    assert page.all("img")[0]["alt"] == told["caption"]["text"]
+    assert page.all("img")[0]["lang"] == "id"
+    assert page.all("html")[0]["lang"] == "en"
+    (player,) = page.all("audio")
+    assert "controls" in player
+    assert "autoplay" not in player
+    assert client.get(player["src"]).mimetype == "audio/mpeg"
+    assert "Do not rely on it alone" in page.said["main"]
+
+
+def test_the_heading_of_the_answer_takes_the_focus(app, client):
+    (heading,) = Texts(client.get(kept(app)).text).all("h1")
+    assert heading["tabindex"] == "-1"
+    assert "autofocus" in heading
+
+
+def test_what_the_captioner_says_is_text_and_never_html(app, client):
+    page = client.get(kept(app)).text
+    assert "A &lt;b&gt;bold&lt;/b&gt; cat." in page
+    assert Texts(page).all("img")[0]["alt"] == 'a "bold" cat'
+
+
+@pytest.mark.parametrize("level", range(len(DOUBTS) + 1))
+def test_doubt_is_said_before_the_caption(app, client, level):
+    below = DOUBTS[level][0] - 0.01 if level < len(DOUBTS) else 0.99
+    heading = Texts(client.get(kept(app, confidence=below)).text).said["h1"]
+    said = [str(words) for _, words in DOUBTS if heading.startswith(str(words))]
+    assert said == ([str(DOUBTS[level][1])] if level < len(DOUBTS) else [])
+
+
+def test_a_photo_that_could_not_be_spoken_says_why(app, client):
+    page = Texts(client.get(kept(app, audio_error="The voice is gone.")).text)
+    assert page.all("audio") == []
+    assert "could not be spoken: The voice is gone." in page.said["main"]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "sentence"),
+    [
+        ({}, 400, "No photo was chosen; choose a photo or take one"),
+        ({"image": b"", "camera": b""}, 400, "No photo was chosen"),
+        ({"image": b"text", "camera": b"text"}, 400, "Two photos were sent; choose one or take one"),
+        ({"image": b"text"}, 415, "This is text; send the photo as JPEG"),
+        ({"image": b"\xff\xd8\xff", "lang": "id"}, 422, "damaged or incomplete; send it again"),
+        ({"image": bytes(17 * 2**20)}, 413, "larger than 16 MB; send a smaller"),
+        ({"image": b"text", "lang": "fr"}, 422, "lang is 'fr'; use en"),
+    ],
+    ids=["nothing", "empty", "two", "text", "damaged", "large", "language"],
+)
+def test_an_error_is_the_same_sentence_above_a_form_that_works(client, stored, form, status, sentence):
+    answer = ask(client, **form)
+    page = Texts(answer.text)
+    assert answer.status_code == status
+    assert sentence in page.said["alert"]
+    assert len(page.all("button")) == 2
+    if form.get("lang") == "id":
+        assert "checked" in page.all("input", value="id")[0]
+    assert stored() == []
+
+
+def test_errors_are_told_in_the_language_of_the_page(client):
+    assert "Belum ada foto" in Texts(ask(client, "?lang=id").text).said["alert"]
+    assert "kirim sebagai JPEG" in Texts(ask(client, "?lang=id", image=b"text").text).said["alert"]
+    assert "Tidak ada apa pun di /x" in Texts(client.get("/x?lang=id").text).said["alert"]
+
+
+def test_a_page_that_is_not_there_says_where_to_go(client):
+    for path in ("/nothing", "/photos/AAAAAAAAAAAAAAAAAAAAAA"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.mimetype) == (404, "text/html")
+        assert Texts(answer.text).all("a", href="/?lang=en")
+
+
+def test_deleting_from_the_page_removes_all_and_says_so(app, client, stored):
+    path = kept(app)
+    answer = client.post(path + "/delete?lang=en", follow_redirects=True)
+    assert "are deleted" in Texts(answer.text).said["status"]
+    assert stored() == []
+    assert client.get(path).status_code == 404
+    assert client.post(path + "/delete").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "language"),
+    [("", "id,en;q=0.5", "id"), ("", "fr", "en"), ("?lang=id", "en", "id"), ("?lang=xx", "id", "id")],
+)
+def test_the_page_speaks_as_asked_else_as_the_browser_does(client, query, accepted, language):
+    page = Texts(client.get("/" + query, headers={"Accept-Language": accepted}).text)
+    assert page.all("html")[0]["lang"] == language
+    assert page.said["h1"] == {"en": "Hear what a photo shows", "id": "Dengarkan isi sebuah foto"}[language]
+    assert "checked" in page.all("input", type="radio", value=language)[0]
+
+
+def test_every_sentence_is_translated():
+    wanted = set()
+    for pattern, method in (("*.py", "python"), ("templates/*.html", "jinja2.ext:babel_extract")):
+        keywords = {"_": None, "gettext": None, "lazy_gettext": None}
+        for file in DEPLOY.glob(pattern):
+            with open(file, "rb") as source:
+                wanted |= {found[1] for found in extract.extract(method, source, keywords)}
+    with open(CATALOGUE.with_suffix(".po"), "rb") as file:
+        have = {message.id: message.string for message in pofile.read_po(file) if message.id}
+    assert set(have) == wanted
+    assert all(have.values())
+
+
+def test_the_compiled_catalogue_is_that_of_the_source():
+    with open(CATALOGUE.with_suffix(".po"), "rb") as source, open(CATALOGUE.with_suffix(".mo"), "rb") as compiled:
+        written = {message.id: message.string for message in pofile.read_po(source) if message.id}
+        used = {message.id: message.string for message in mofile.read_mo(compiled) if message.id}
+    assert used == written, "run pybabel compile -d deploy/translations"
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/api/docs", "/healthz", "/static/style.css", "/favicon.ico"])
+def test_every_answer_carries_the_headers(client, path):
+    headers = client.get(path).headers
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_pages_hold_no_inline_script_or_style(app, client):
+    for path in ("/", "/api/docs", kept(app)):
+        page = Texts(client.get(path).text)
+        assert page.all("style") == []
+        assert all("src" in script for script in page.all("script"))
+        assert not [a for _, a in page.tags if "style" in a or any(name.startswith("on") for name in a)]

@@ -1,0 +1,100 @@
+"""A folder rebuilds its captioner; a folder that is damaged says which file and field in one sentence."""
+
+import json
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tiny import checkpoint_parts
+
+from model import checkpoint
+from model.checkpoint import CheckpointError
+from model.describe import Describer
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pair, captioner = checkpoint_parts()
+    checkpoint.save(tmp_path / "captioner", "tiny", pair, captioner, dtype=torch.float32)
+    return tmp_path / "captioner"
+
+
+def test_round_trip(folder):
+    pair, captioner = checkpoint_parts()
+    loaded = checkpoint.load(folder)
+    photos = [Image.new("RGB", (80, 60), color) for color in ("red", "navy")]
+    seen = pair.see(pair.preprocess(photos))
+    again = loaded.pair.see(loaded.pair.preprocess(photos))
+    torch.testing.assert_close(again.embedding, seen.embedding)
+    assert loaded.captioner.caption(again) == captioner.caption(seen)
+    assert loaded.name == "tiny" and loaded.captioner.options == captioner.options
+    assert loaded.pair.embed_texts(["a dog"]) == pytest.approx(pair.embed_texts(["a dog"]), abs=1e-6)
+
+
+def test_half_precision_halves_the_file(folder, tmp_path):
+    pair, captioner = checkpoint_parts()
+    checkpoint.save(tmp_path / "half", "tiny", pair, captioner)
+    whole, half = ((f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "half"))
+    assert half < 0.51 * whole
+    Describer.load(tmp_path / "half").describe(Image.new("RGB", (50, 50)))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_missing_file(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(CheckpointError, match=f"{name} is missing"):
+        checkpoint.load(folder)
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(CheckpointError, match="there is no folder"):
+        checkpoint.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+@pytest.mark.parametrize("part", [0, 0.5, 0.99])
+def test_truncated_file(folder, name, part):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: int(len(content) * part)])
+    with pytest.raises(CheckpointError, match=name) as error:
+        checkpoint.load(folder)
+    assert "\n" not in str(error.value)
+
+
+def edit(folder, change):
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    "change, sentence",
+    [
+        (lambda c: c.update(format=99), "format is 99"),
+        (lambda c: c.pop("name"), "name is missing"),
+        (lambda c: c.pop("captioner"), "captioner is missing"),
+        (lambda c: c["captioner"].pop("width"), "width"),
+        (lambda c: c["captioner"].update(depth=3), "captioner.depth is not known"),
+        (lambda c: c["captioner"].update(mapper="lstm"), "mapper is 'lstm'"),
+        (lambda c: c["decoding"].update(beams=0), "decoding does not fit"),
+        (lambda c: c["preprocess"].update(fit="stretch"), "fit is 'stretch'"),
+        (lambda c: c["pair"].update(vocabulary=7), "pair.vocabulary is 7"),
+        (lambda c: c["captioner"].update(prefix_length=5), r"captioner\.clipcap\.mapper\.model\.0\.weight has shape"),
+        (lambda c: c["captioner"].update(layers=3), r"has no tensor captioner\.clipcap\.gpt\.transformer\.h\.2"),
+        (lambda c: c["captioner"].update(layers=1), r"holds captioner\.clipcap\.gpt\.transformer\.h\.1"),
+    ],
+)
+def test_mismatched_config(folder, change, sentence):
+    edit(folder, change)
+    with pytest.raises(CheckpointError, match=sentence) as error:
+        checkpoint.load(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_tensor(folder):
+    tensors = load_file(str(folder / "model.safetensors"))
+    del tensors["pair.logit_scale"]
+    save_file(tensors, str(folder / "model.safetensors"))
+    with pytest.raises(CheckpointError, match="has no tensor pair.logit_scale"):
+        checkpoint.load(folder)

@@ -1,0 +1,89 @@
+"""The training loop: what was broken off goes on to the same result, and the numbers are kept."""
+
+import json
+from dataclasses import replace
+
+import click
+import pytest
+import torch
+from torch import nn
+
+from training.loop import LoopOptions, fit, learning_rate_at
+
+STEPS, STOP_AFTER = 7, 10
+
+
+class Interrupted(Exception):
+    pass
+
+
+def run(options: LoopOptions, stop_at: int | None = None) -> nn.Module:
+    """Train a small network with dropout; `stop_at`: break off at that step, as a kill would."""
+    torch.manual_seed(options.seed)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 1))
+    count = 0
+
+    def batches(epoch, start):
+        for step in range(start, STEPS):
+            generator = torch.Generator().manual_seed(epoch * 100 + step)
+            yield torch.randn(16, 4, generator=generator)
+
+    def loss_of(x):
+        nonlocal count
+        if count == stop_at:
+            raise Interrupted
+        count += 1
+        return {"loss": ((model(x)[:, 0] - x.sum(1)) ** 2).mean()}
+
+    def validate(average):
+        return {"dev_weight": float(average[0].weight.abs().sum())}
+
+    return fit(model, [{"params": list(model.parameters())}], batches, STEPS, loss_of, options, validate=validate)
+
+
+@pytest.fixture
+def options(tmp_path):
+    return LoopOptions(tmp_path / "run", epochs=3, batch_size=16, learning_rate=0.01, warmup=3, save_minutes=0)
+
+
+@pytest.mark.parametrize("stop_at", [3, 7, 10, 20])
+def test_resume_gives_the_unbroken_result(options, tmp_path, stop_at):
+    whole = run(replace(options, out=tmp_path / "whole"))
+    with pytest.raises(Interrupted):
+        run(options, stop_at)
+    resumed = run(replace(options, resume=True))
+    for a, b in zip(whole.parameters(), resumed.parameters()):
+        assert torch.equal(a, b)
+    assert (tmp_path / "whole/numbers.jsonl").read_text() == (options.out / "numbers.jsonl").read_text()
+
+
+def test_resume_of_a_finished_run_changes_nothing(options):
+    first = run(options)
+    again = run(replace(options, resume=True))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters()))
+
+
+def test_resume_of_another_run_is_refused(options):
+    run(options)
+    with pytest.raises(click.UsageError, match="21 steps, this one has 35"):
+        run(replace(options, resume=True, epochs=5))
+
+
+def test_seed_decides(options, tmp_path):
+    one, same = run(options), run(replace(options, out=tmp_path / "b"))
+    other = run(replace(options, out=tmp_path / "c", seed=1))
+    assert torch.equal(one[0].weight, same[0].weight) and not torch.equal(one[0].weight, other[0].weight)
+
+
+def test_loss_falls_and_curve_is_drawn(options):
+    run(replace(options, epochs=40))
+    rows = [json.loads(line) for line in (options.out / "numbers.jsonl").read_text().splitlines()]
+    losses = [row["loss"] for row in rows if "loss" in row]
+    assert losses[-1] < 0.7 * losses[0]
+    assert (options.out / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_schedule():
+    rates = [learning_rate_at(step, 100, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == 1.0
+    assert rates[10:] == sorted(rates[10:], reverse=True) and rates[-1] < 0.02

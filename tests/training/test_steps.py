@@ -1,0 +1,158 @@
+"""Every training step by its command line, on the photos that ship with the project: from nothing to a captioner."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from data.embeddings import EmbeddingStore
+from model.describe import Describer
+from training import contrastive, evaluate, language, prepare, selfcritical, train
+
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
+
+
+def call(step, *arguments, fails: bool = False) -> str:
+    result = CliRunner().invoke(step.main, [str(a) for a in arguments])
+    assert (result.exit_code != 0) is fails, result.output + repr(result.exception)
+    if fails:
+        assert "Traceback" not in result.output and not isinstance(result.exception, (ValueError, KeyError))
+    return result.output
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """The sample photos, copied over and over so that a batch can be filled, all on the training side but three."""
+    folder = tmp_path_factory.mktemp("set")
+    rows = [json.loads(line) for line in (SAMPLES / "metadata.jsonl").read_text().splitlines()]
+    lines = []
+    for turn in range(3):
+        for i, row in enumerate(rows):
+            name = f"{turn}_{row['file_name']}"
+            with Image.open(SAMPLES / row["file_name"]) as photo:
+                photo.convert("RGB").resize((96 + turn, 96)).save(folder / name)
+            lines.append(json.dumps({**row, "file_name": name, "split": ("dev" if i == 1 else "test") if i < 3 else "train"}))
+    (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(data, tmp_path_factory):
+    """A folder a step, made in order by the commands."""
+    out = tmp_path_factory.mktemp("runs")
+    small = ("--batch-size", 8, "--warmup", 2, "--ema", 0.5)
+    call(language, "--data", data, "--vocabulary", 400, "--width", 32, "--layers", 1, "--heads", 2, "--epochs", 1,
+         "--out", out / "language", *small)  # fmt: skip
+    call(contrastive, "--data", data, "--language", out / "language", "--size", 64, "--epochs", 1, "--workers", 0,
+         "--word-weight", 0.5, "--caption-weight", 1, "--out", out / "pair", *small)  # fmt: skip
+    call(prepare, "--data", data, "--pair", out / "pair", "--workers", 0, "--out", out / "embeddings")
+    common = ("--data", data, "--embeddings", out / "embeddings")
+    call(train, *common, "--pair", out / "pair", "--language", out / "language", "--epochs", 2, "--captions", 2,
+         "--name", "tiny", "--out", out / "captioner", *small)  # fmt: skip
+    call(selfcritical, *common, "--start", out / "captioner", "--steps", 2, "--samples", 2, "--out", out / "tuned",
+         "--fewest", 5, *small)  # fmt: skip
+    return out
+
+
+def test_every_step_leaves_what_it_should(made):
+    for step in ("language", "pair", "captioner", "tuned"):
+        rows = [json.loads(line) for line in (made / step / "numbers.jsonl").read_text().splitlines()]
+        assert any("loss" in row for row in rows), step
+        assert (made / step / "loss.png").read_bytes().startswith(b"\x89PNG"), step
+    for folder in ("captioner", "tuned"):
+        description = Describer.load(made / folder).describe(Image.open(SAMPLES / "coffee.jpg"), "id", "guide")
+        assert description.text and 0 <= description.caption.confidence <= 1
+
+
+def test_embeddings_are_the_pairs(made, data):
+    store = EmbeddingStore.open(made / "embeddings")
+    assert len(store) == 30 and store.grid.shape[1:] == (16, 1280)
+    np.testing.assert_allclose(np.linalg.norm(store.vectors, axis=1), 1, atol=1e-5)
+    pair = Describer.load(made / "captioner").pair
+    name = store.ids[5].split("/")[1]
+    np.testing.assert_allclose(store.vectors[5], pair.embed_photos([Image.open(data / name)])[0], atol=1e-4)
+
+
+def test_prepare_reads_no_photo_twice(made, data):
+    output = call(prepare, "--data", data, "--pair", made / "pair", "--workers", 0, "--out", made / "embeddings")
+    assert "Embedded 0 photos" in output and "30 were there already" in output
+
+
+def test_language_frozen_and_transformer_mapper(made, data, tmp_path):
+    import torch
+
+    call(train, "--data", data, "--embeddings", made / "embeddings", "--pair", made / "pair", "--language",
+         made / "language", "--mapper", "transformer", "--mapper-layers", 1, "--mapper-heads", 2, "--no-grid",
+         "--freeze-language", "--epochs", 1, "--batch-size", 8, "--ema", 0, "--out", tmp_path / "out")  # fmt: skip
+    before = torch.load(made / "language/language.pt", weights_only=True)["state"]["transformer.wte.weight"]
+    after = Describer.load(tmp_path / "out")._captioner.clipcap.gpt.transformer.wte.weight
+    assert torch.equal(before, after)
+
+
+def test_train_resumes_to_the_same_weights(made, data, tmp_path):
+    arguments = ("--data", data, "--embeddings", made / "embeddings", "--pair", made / "pair", "--language",
+                 made / "language", "--epochs", 2, "--captions", 2, "--batch-size", 8, "--ema", 0.5, "--warmup", 2)  # fmt: skip
+    call(train, *arguments, "--out", tmp_path / "whole")
+    state = tmp_path / "broken/state.pt"
+    original = Path.replace
+
+    def replace_then_stop(self, target):
+        result = original(self, target)
+        if Path(target) == state:
+            raise KeyboardInterrupt  # right after the first epoch's checkpoint
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", replace_then_stop)
+        call(train, *arguments, "--out", tmp_path / "broken", fails=True)
+    assert state.exists() and not (tmp_path / "broken/model.safetensors").exists()
+    call(train, *arguments, "--resume", "--out", tmp_path / "broken")
+    assert (tmp_path / "broken/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
+
+
+def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
+    output = call(evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--out", tmp_path)
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["photos"] == 6 and set(scores["captions"]) == set(evaluate.METRICS)
+    assert 0 <= scores["retrieval"]["text_to_image_r1"] <= 100
+    assert "BLEU-4" in output and "image_to_text_median" in output
+    sheet = (tmp_path / "sheet.html").read_text()
+    rows = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
+    assert sheet.count("<img") == 6 and len(rows) == 6
+    assert all(len(row["references"]) >= 1 for row in rows)
+
+
+def test_errors_are_sentences(made, data, tmp_path):
+    arguments = ("--data", data, "--model", made / "tuned", "--style", "guide")
+    assert "no test photo with a guide" in call(evaluate, *arguments, fails=True)
+    assert "there is no folder" in call(evaluate, "--data", data, "--model", tmp_path / "none", fails=True)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert str(empty) in call(language, "--data", empty, "--out", tmp_path / "x", fails=True)
+    broken = tmp_path / "broken"
+    shutil.copytree(data, broken)
+    (broken / "0_coffee.jpg").write_bytes(b"no photo")
+    output = call(language, "--data", broken, "--out", tmp_path / "x", fails=True)
+    assert "0_coffee.jpg" in output and "cannot be read" in output
+    output = call(language, "--data", broken, "--skip-bad", "--vocabulary", 300, "--width", 32, "--layers", 1,
+                  "--heads", 2, "--epochs", 1, "--batch-size", 8, "--out", tmp_path / "x")  # fmt: skip
+    assert "1 unreadable photo" in output
+
+
+def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):
+    other = tmp_path / "pair"
+    shutil.copytree(made / "pair", other)
+    with (other / "pair.pt").open("ab") as file:
+        file.write(b"changed")
+    output = call(train, "--data", data, "--embeddings", made / "embeddings", "--pair", other, "--language",
+                  made / "language", "--out", tmp_path / "out", fails=True)  # fmt: skip
+    assert "checkpoint_sha256" in output
+
+
+@pytest.mark.parametrize("step", [prepare, language, contrastive, train, selfcritical, evaluate])
+def test_help(step):
+    assert "--data" in call(step, "--help")
