@@ -13,7 +13,7 @@ RATES = range(80, 451)  # words a minute
 LIMITS = {
     "port": (0, 65_535),
     "max_bytes": (1, 2**31),
-    "max_pixels": (1, 500_000_000),
+    "max_pixels": (1, 178_000_000),  # above, Pillow itself refuses
     "workers": (1, 64),
     "threads": (1, 256),
     "speech_timeout": (1, 600),

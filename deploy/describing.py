@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from flask import current_app
+from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
 
 from deploy.config import LANGUAGES, RATES, STYLES, Settings
@@ -13,6 +14,13 @@ from deploy.inference import Inference, ModelError
 from deploy.library import Library, Record
 from deploy.speech import Speaker, SpeechError
 from deploy.uploads import read_photo
+
+# Blind listeners fill the gaps of a wrong caption until it fits (MacLeod et al. 2017): so we speak of error, not of
+# confidence, and below these mean token probabilities the doubt comes before the caption.
+DOUBTS = (
+    (0.35, lazy_gettext("Probably wrong, at least in part. It could be:")),
+    (0.5, lazy_gettext("I am not sure. It could be:")),
+)
 
 
 @dataclass(frozen=True)
@@ -51,9 +59,7 @@ class Options:
                 raise Problem(422, "Unknown field", f"There is no field '{name}'; use image, lang, style and rate.")
         language, style = fields.get("lang") or "en", fields.get("style") or "caption"
         if language not in LANGUAGES:
-            raise Problem(
-                422, "Unknown language", f"lang is '{language}'; use en for English or id for Indonesian."
-            )
+            raise Problem(422, "Unknown language", f"lang is '{language}'; use en for English or id for Indonesian.")
         if style not in STYLES:
             raise Problem(422, "Unknown style", f"style is '{style}'; use caption, long or guide.")
         rate = fields.get("rate") or None
@@ -64,6 +70,11 @@ class Options:
                 f"rate is '{rate}'; use a whole number of words a minute from {RATES[0]} to {RATES[-1]}.",
             )
         return cls(language, style, rate and int(rate))
+
+
+def doubt_about(confidence: float) -> str:
+    """Words to put before a caption, in the language of the page; none where it is fairly sure."""
+    return next((str(words) for below, words in DOUBTS if confidence < below), "")
 
 
 def describe_upload(data: bytes, options: Options) -> Record:
@@ -85,7 +96,9 @@ def describe_upload(data: bytes, options: Options) -> Record:
     contents, audio_error = {"jpg": photo.jpeg}, None
     clock.lap("encode")
     try:
-        speech = here.speaker.speak(told.text, options.language, options.rate)
+        with force_locale(options.language):
+            spoken = f"{doubt_about(told.caption.confidence)} {told.text}".strip()
+        speech = here.speaker.speak(spoken, options.language, options.rate)
         contents |= {"mp3": speech.mp3, "wav": speech.wav}
     except SpeechError as error:
         audio_error = str(error)

@@ -40,7 +40,9 @@ class Inference:
         self.ready = False
         self.failure: str | None = None
 
-    def start(self, on_ready: Callable[[], None] | None = None, on_failure: Callable[[str], None] | None = None) -> None:
+    def start(
+        self, on_ready: Callable[[], None] | None = None, on_failure: Callable[[str], None] | None = None
+    ) -> None:
         """Load the model in the background; more calls do nothing. Call it after any fork, never before."""
         with self._changed:
             if self._thread is None and not self._closed:

@@ -3,26 +3,18 @@
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from deploy.api import find, has_content
 from deploy.config import LANGUAGES
-from deploy.describing import Options, describe_upload, parts
+from deploy.describing import Options, describe_upload, doubt_about, parts
 from deploy.errors import Problem, explain, is_api, sentence
 from deploy.uploads import UploadError
 
 pages = Blueprint("pages", __name__)
 PICKERS = ("image", "camera")  # the form has two, for `capture` takes the gallery away where it works
 LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
-
-# Blind listeners fill the gaps of a wrong caption until it fits (MacLeod et al. 2017): so we speak of error, not of
-# confidence, and below these mean token probabilities the doubt comes before the caption.
-DOUBTS = (
-    (0.35, lazy_gettext("Probably wrong, at least in part. It could be:")),
-    (0.5, lazy_gettext("I am not sure. It could be:")),
-)
 
 
 @pages.get("/")
@@ -46,8 +38,7 @@ def ask() -> Response | tuple[str, int]:
 @pages.get("/photos/<id>")
 def photo(id: str) -> str:
     record = find(id)
-    doubt = next((words for below, words in DOUBTS if record.confidence < below), None)
-    return render_template("photo.html", record=record, doubt=doubt)
+    return render_template("photo.html", record=record, doubt=doubt_about(record.confidence))
 
 
 @pages.post("/photos/<id>/delete")

@@ -38,7 +38,9 @@ class Description(Schema):
     caption = Nested(Caption, **about("What the captioner said."))
     language = String(validate=OneOf(LANGUAGES), **about("Language of the description: en or id."))
     style = String(validate=OneOf(STYLES), **about("The way of telling: caption, long or guide."))
-    audio = Nested(Audio, allow_none=True, **about("The spoken description; null if it could not be spoken."))
+    audio = Nested(
+        Audio, allow_none=True, **about("The description spoken, after words of doubt if confidence is low; else null.")
+    )
     audio_error = String(allow_none=True, **about("Why there is no sound, in one sentence; else null."))
     image = Nested(Image, **about("The photo as it is kept."))
     model = String(**about("Name of the captioner."))

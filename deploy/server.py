@@ -63,7 +63,7 @@ class Server(BaseApplication):
 
 
 def serve(settings: Settings) -> None:
-    """Run until stopped. Raises ServerError or LibraryError before anything listens; exits 1 if a worker cannot start."""
+    """Run until stopped. Raises ServerError or LibraryError before it listens; exits 1 if a worker cannot start."""
     check_address(settings)
     library = Library(settings.instance)  # made once, before the workers would make it all at once
     library.close()

@@ -1,1 +1,1 @@
-"""Pixels to words: embeddings, captions and descriptions of photos. Knows no web framework, dataset or training loop."""
+"""Pixels to words: photos to embeddings, captions and descriptions. Knows no web framework, dataset or training."""

@@ -1,4 +1,4 @@
-"""A captioner to and from a folder: `config.json`, `tokenizer.json`, `model.safetensors`. The folder rebuilds it whole."""
+"""A captioner to and from a folder that rebuilds it whole: `config.json`, `tokenizer.json`, `model.safetensors`."""
 
 import json
 from dataclasses import asdict, dataclass, fields
@@ -54,6 +54,7 @@ def save(
     module = nn.ModuleDict({"pair": pair, "captioner": captioner})
     tensors = {k: v.detach().to("cpu", dtype).contiguous() for k, v in module.state_dict().items() if k != TIED}
     save_file(tensors, str(folder / WEIGHTS))
+    (folder / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read it
 
 
 def load(folder: Path | str, device: str = "cpu") -> Checkpoint:

@@ -36,7 +36,7 @@ class Describer:
     def __init__(self, loaded: checkpoint.Checkpoint):
         self.name = loaded.name
         self.pair = loaded.pair
-        self._captioner = loaded.captioner
+        self.captioner = loaded.captioner
         self._device = next(loaded.pair.parameters()).device
 
     @classmethod
@@ -60,7 +60,7 @@ class Describer:
         prepared = time.perf_counter()
         seen = self.pair.see(pixels)
         embedded = time.perf_counter()
-        captions = self._captioner.caption(seen, language, style)
+        captions = self.captioner.caption(seen, language, style)
         ended = time.perf_counter()
         timings = {
             "prepare": round((prepared - started) * 1000, 1),

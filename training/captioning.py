@@ -1,4 +1,4 @@
-"""What every step that trains a captioner shares: captions chosen a photo, the loss, and dev scores by greedy decoding."""
+"""What the steps that train a captioner share: captions chosen a photo, the loss, dev scores by greedy decoding."""
 
 from collections.abc import Sequence
 from pathlib import Path

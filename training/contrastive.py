@@ -1,4 +1,4 @@
-"""`python -m training.contrastive`: train a CLIP pair, with the captioning loss beside it where asked (CoCa, arXiv 2205.01917)."""
+"""`python -m training.contrastive`: train a CLIP pair, if asked with the captioning loss beside it (arXiv 2205.01917)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,7 +29,7 @@ DEV_PHOTOS = 500  # enough to see progress, few enough not to be felt
 
 
 class Joint(nn.Module):
-    """The pair and, where their losses are asked for, a captioner and a predictor of the words in a photo's captions."""
+    """The pair and, where their losses are asked for, a captioner and a predictor of the captions' words."""
 
     def __init__(self, pair: ClipPair, captioner: ClipCap | None, words: nn.Linear | None):
         super().__init__()
@@ -56,7 +56,7 @@ def word_targets(encoded: list[list[list[int]]], vocabulary: int) -> list[tuple[
 
 
 def word_loss(logits: Tensor, targets: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Cross-entropy of a softmax over the vocabulary, (B, V), against each photo's weighted tokens (arXiv 1805.00932)."""
+    """Cross-entropy of a softmax over the vocabulary, (B, V), with each photo's weighted tokens (arXiv 1805.00932)."""
     log_p = logits.float().log_softmax(-1)
     return -torch.stack([(row[tokens] * weights).sum() for row, (tokens, weights) in zip(log_p, targets)]).mean()
 

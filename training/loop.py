@@ -1,4 +1,4 @@
-"""The training loop that every step shares: schedule, mixed precision, averaged weights, resume, numbers and loss curve."""
+"""The loop that every training step shares: schedule, mixed precision, averaged weights, resume, numbers, loss curve."""
 
 import json
 import random
@@ -19,8 +19,12 @@ STATE, NUMBERS, CURVE = "state.pt", "numbers.jsonl", "loss.png"
 
 @dataclass(frozen=True)
 class LoopOptions:
-    """How to train. `learning_rate` is the peak of a linear warm-up and cosine decay over `epochs`; `until` ends the run
-    after so many of them (0: after all); `ema` the decay of the averaged weights (0 for none); `precision` "auto", "float32" or "bfloat16"; `save_minutes` between checkpoints."""
+    """How to train.
+
+    `learning_rate` is the peak of a linear warm-up and a cosine decay over `epochs`; `until` ends the run after so many
+    of them (0: after all). `ema`: decay of the averaged weights, 0 for none. `clip`: greatest gradient norm.
+    `precision`: "auto", "float32" or "bfloat16". `save_minutes`: between checkpoints.
+    """
 
     out: Path
     epochs: int
@@ -50,6 +54,7 @@ def loop_options(epochs: int, batch_size: int, learning_rate: float) -> Callable
         with_loop.__click_params__ = getattr(command, "__click_params__", [])
         for option in (
             click.option("--resume", is_flag=True, help="Go on from the last checkpoint in OUT, to the same result."),
+            click.option("--save-minutes", type=float, default=10.0, show_default=True, help="Between checkpoints."),
             click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default="auto"),
             click.option("--device", default="cpu", show_default=True, help="cpu or cuda."),
             click.option("--seed", type=int, default=0, show_default=True),
@@ -171,7 +176,7 @@ def fit(
                 step += 1
                 bar.update()
                 if step % 20 == 0 or step == steps_per_epoch:
-                    values = {name: round(float(value), 5) for name, value in losses.items()}
+                    values = {name: round(float(value.detach()), 5) for name, value in losses.items()}
                     bar.set_postfix(values)
                     _write_line(numbers_file, {"epoch": epoch, "step": done + 1, **values})
                 if time.monotonic() - saved_at > options.save_minutes * 60:

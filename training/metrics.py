@@ -1,4 +1,4 @@
-"""Scores of captions and of retrieval that training needs at every turn; `training.evaluate` has the field's own scorers."""
+"""Scores that training needs at every turn; `training.evaluate` has the field's own scorers."""
 
 import re
 from collections import Counter

@@ -9,8 +9,8 @@ from PIL import Image
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from data.embeddings import EmbeddingStore
 from data.embedding_files import EmbeddingsError
+from data.embeddings import EmbeddingStore
 from model.clip.pair import ClipPair
 from model.clip.towers import GRID_CHANNELS, Seen
 from training.contrastive import WEIGHTS, load_weights

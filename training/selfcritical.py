@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.embeddings import EmbeddingStore
 from data.embedding_files import EmbeddingsError
+from data.embeddings import EmbeddingStore
 from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions, decode

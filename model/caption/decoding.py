@@ -57,7 +57,7 @@ def decode(
     prefix: Tensor,
     prompt: list[int],
     end_id: int,
-    options: DecodingOptions = DecodingOptions(),
+    options: DecodingOptions,
     forbidden: Forbidden | None = None,
 ) -> list[list[Hypothesis]]:
     """Caption a batch of photos, prefix (B, P, W), after the `prompt` tokens: for each its hypotheses, best first.

@@ -1,4 +1,4 @@
-"""Mapping networks: a photo's embedding to a prefix in the language model's embedding space (ClipCap, arXiv 2111.09734)."""
+"""Mapping networks: a photo's embedding to a prefix for the language model (ClipCap, arXiv 2111.09734)."""
 
 import torch
 from torch import Tensor, nn

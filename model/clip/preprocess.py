@@ -36,7 +36,7 @@ class Preprocess:
         photo = photo.convert("RGB").resize(
             (self.size, self.size), Image.Resampling.BICUBIC, box=box or self.box(photo), reducing_gap=2.0
         )
-        return np.asarray(photo)
+        return np.array(photo)  # a writable copy, as torch wants
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """(B, size, size, 3) uint8 -> (B, 3, size, size) float32, channels last in memory."""

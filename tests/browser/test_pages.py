@@ -65,8 +65,11 @@ def test_without_javascript_the_answer_is_a_page_whose_heading_has_the_focus(ope
 def test_with_javascript_the_answer_is_said_politely_on_the_same_page(open_page, width):
     page = open_page(viewport={"width": width, "height": 800})
     page.evaluate(
-        """() => { window.said = []; new MutationObserver(() => said.push(document.querySelector("[role=status]").innerText))
-            .observe(document.querySelector("[role=status]"), {childList: true, subtree: true}) }"""
+        """() => {
+            const status = document.querySelector("[role=status]");
+            window.said = [];
+            new MutationObserver(() => said.push(status.innerText)).observe(status, {childList: true, subtree: true});
+        }"""
     )
     page.set_input_files("#image", CAT)
     button = page.get_by_role("button", name="Describe the photo")

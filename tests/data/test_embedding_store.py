@@ -92,10 +92,9 @@ def test_finished_folder_takes_more(finished):
 
 def test_interrupted_writer_is_gone_on_with(tmp_path):
     folder = tmp_path / "store"
-    with pytest.raises(KeyboardInterrupt):
-        with EmbeddingStore.create(folder, 4, MADE_BY, grid=(2, 3)) as writer:
-            writer.append(names(0, 3), vectors(0, 3), grids(0, 3))
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), EmbeddingStore.create(folder, 4, MADE_BY, grid=(2, 3)) as writer:
+        writer.append(names(0, 3), vectors(0, 3), grids(0, 3))
+        raise KeyboardInterrupt
     # What a kill in the middle of a row leaves behind in each file.
     for file, torn in (("embeddings.npy", b"\1" * 21), ("grid.npy", b"\1" * 5), ("ids.part", b'"bild')):
         with (folder / file).open("ab") as part:
@@ -259,6 +258,6 @@ def test_wrong_rows_are_refused_and_none_is_written(tmp_path):
 
 
 def test_empty_folder_is_never_finished(tmp_path):
-    with pytest.raises(EmbeddingsError, match="photos: there are none; embed at least one"):
-        with EmbeddingStore.create(tmp_path / "store", 4, MADE_BY):
-            pass
+    none = pytest.raises(EmbeddingsError, match="photos: there are none; embed at least one")
+    with none, EmbeddingStore.create(tmp_path / "store", 4, MADE_BY):
+        pass

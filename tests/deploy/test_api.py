@@ -153,9 +153,8 @@ def test_an_unknown_wish_says_what_would_work(client, cat, stored, query, detail
 def test_the_photo_in_the_wrong_place_says_where_it_belongs(client, cat, stored):
     two = {"image": [(io.BytesIO(cat), "a.jpg"), (io.BytesIO(cat), "b.jpg")]}
     assert is_problem(send(client, cat, field="photo"), 400, "sent as the field 'photo'; send it as the field 'image'")
-    assert is_problem(
-        client.post(DESCRIBE, data={"image": "cat.jpg"}, content_type="multipart/form-data"), 400, "send the photo as a file"
-    )
+    text = client.post(DESCRIBE, data={"image": "cat.jpg"}, content_type="multipart/form-data")
+    assert is_problem(text, 400, "send the photo as a file")
     assert is_problem(client.post(DESCRIBE, data=two), 400, "one in each request")
     assert is_problem(client.post(DESCRIBE, content_type="multipart/form-data; boundary=x"), 400, "No photo was sent")
     assert stored() == []
@@ -252,5 +251,4 @@ def test_the_documentation_is_a_page_that_loads_nothing_from_elsewhere(client):
     page = client.get("/api/docs").text
     assert "POST /api/v1/describe" in page
     assert "<script" not in page
-    assert {link for link in re.findall(r'(?:src|href)="(https?:[^"]+)"', page)} == set()
-
+    assert re.findall(r'(?:src|href)="(?:https?:)?//', page) == []

@@ -12,12 +12,14 @@ def test_defaults_hold_where_nothing_is_set():
 
 
 def test_each_setting_is_read(tmp_path):
-    settings = Settings.from_environment({
-        "SIGHTLINE_HOST": "0.0.0.0",
-        "SIGHTLINE_MODEL": str(tmp_path),
-        "SIGHTLINE_INSTANCE": "here",
-        **{"SIGHTLINE_" + name.upper(): str(least + 1) for name, (least, _) in LIMITS.items()},
-    })
+    settings = Settings.from_environment(
+        {
+            "SIGHTLINE_HOST": "0.0.0.0",
+            "SIGHTLINE_MODEL": str(tmp_path),
+            "SIGHTLINE_INSTANCE": "here",
+            **{"SIGHTLINE_" + name.upper(): str(least + 1) for name, (least, _) in LIMITS.items()},
+        }
+    )
     assert settings.host == "0.0.0.0"
     assert settings.model == tmp_path
     assert settings.instance == Path("here").resolve()

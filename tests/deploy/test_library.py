@@ -140,7 +140,7 @@ def test_two_libraries_on_one_folder_see_each_other(library, tmp_path):
 
 def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(LibraryError, match=r"^Records cannot be kept in .*file \(.*\); set SIGHTLINE_INSTANCE to .*\.$"):
+    with pytest.raises(LibraryError, match=r"^Records cannot be kept in .* \(.*\); set SIGHTLINE_INSTANCE to .*\.$"):
         Library(tmp_path / "file")
 
 

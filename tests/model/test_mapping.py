@@ -29,7 +29,15 @@ def test_transformer_equals_its_formula():
 
 
 def test_normalized_embeddings_do_not_depend_on_length():
-    shape = {"embedding_dim": 6, "prefix_length": 2, "vocabulary": 20, "width": 8, "layers": 1, "heads": 2, "positions": 16}
+    shape = {
+        "embedding_dim": 6,
+        "prefix_length": 2,
+        "vocabulary": 20,
+        "width": 8,
+        "layers": 1,
+        "heads": 2,
+        "positions": 16,
+    }
     embeddings = torch.randn(2, 6)
     wants_normalized = ClipCap(ClipCapConfig(**shape))
     torch.testing.assert_close(wants_normalized.prefix(embeddings), wants_normalized.prefix(7 * embeddings))
@@ -52,4 +60,6 @@ def test_grid_is_asked_for():
 @pytest.mark.parametrize("wrong", [{"mapper": "lstm"}, {"mapper": "transformer"}])
 def test_config_is_refused(wrong):
     with pytest.raises(ValueError):
-        ClipCapConfig(embedding_dim=6, prefix_length=2, vocabulary=20, width=8, layers=1, heads=2, positions=16, **wrong)
+        ClipCapConfig(
+            embedding_dim=6, prefix_length=2, vocabulary=20, width=8, layers=1, heads=2, positions=16, **wrong
+        )

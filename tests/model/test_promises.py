@@ -60,7 +60,11 @@ def test_warnings_are_kept(language, text):
 @pytest.mark.parametrize(
     "language, text, kept",
     [
-        ("en", "the zebra crossing goes straight ahead, the road looks empty", "the zebra crossing goes straight ahead"),
+        (
+            "en",
+            "the zebra crossing goes straight ahead, the road looks empty",
+            "the zebra crossing goes straight ahead",
+        ),
         ("en", "the path ahead is clear, then low steps go up", "low steps go up"),
         ("en", "an empty blue rickshaw is parked ahead", "a blue rickshaw is parked ahead"),
         ("en", "this is a clear plastic bottle, lying down", "this is a plastic bottle, lying down"),
@@ -74,7 +78,9 @@ def test_training_text_loses_them(language, text, kept):
     assert without_promises(text, language) == kept
 
 
-@pytest.mark.parametrize("options", [DecodingOptions(beams=3, max_tokens=12), DecodingOptions(beams=1, samples=6, max_tokens=12)])
+@pytest.mark.parametrize(
+    "options", [DecodingOptions(beams=3, max_tokens=12), DecodingOptions(beams=1, samples=6, max_tokens=12)]
+)
 @pytest.mark.parametrize("language, promise", [("en", "the road is clear"), ("id", "jalan tampak kosong")])
 def test_a_captioner_that_wants_to_promise_cannot(language, promise, options):
     """A GPT-2 forced towards the sentence by its output bias says it as a caption, but not as a guide."""

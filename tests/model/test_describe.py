@@ -1,0 +1,110 @@
+"""The embedded captioner describes the photos that ship with the project."""
+
+import inspect
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.caption.promises import makes_promise
+from model.describe import DEFAULT, LANGUAGES, STYLES, Describer
+
+SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
+
+
+def photo(name: str) -> Image.Image:
+    with Image.open(SAMPLES / name) as opened:
+        return opened.convert("RGB")
+
+
+@pytest.fixture(scope="module")
+def photos() -> list[Image.Image]:
+    return [photo(path.name) for path in sorted(SAMPLES.glob("*.jpg"))]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("style", STYLES)
+def test_every_way_of_telling(describer, photos, language, style):
+    told = describer.describe_many(photos, language, style)
+    assert len(told) == len(photos)
+    for description in told:
+        assert re.fullmatch(r"[^a-z<].*[.!?]", description.text) and "<|" not in description.text
+        assert len(description.caption.text.split()) >= 3
+        assert 0 < description.caption.confidence <= 1
+        assert len(description.caption.log_probs) - len(description.caption.token_ids) in (0, 1)
+        assert (description.language, description.style, description.model) == (language, style, describer.name)
+        assert all(value >= 0 for value in description.timings_ms.values())
+        others = [other.text for other in description.alternatives]
+        assert others and description.caption.text not in others
+        if style == "guide":
+            assert not any(makes_promise(text, language) for text in [description.caption.text, *others])
+    assert len({description.text for description in told}) > len(told) / 2  # it looks at the photo
+
+
+def test_batch_and_single_agree(describer, photos):
+    together = [d.caption.token_ids for d in describer.describe_many(photos)]
+    alone = [describer.describe(one).caption.token_ids for one in photos]
+    assert together == alone
+
+
+def test_confidence_is_the_mean_token_probability(describer, photos):
+    caption = describer.describe(photos[0]).caption
+    assert caption.confidence == pytest.approx(np.exp(caption.log_probs).mean())
+
+
+def test_languages_differ(describer):
+    english, indonesian = (describer.describe(photo("chelsea.jpg"), language).text for language in LANGUAGES)
+    assert english != indonesian
+    assert re.search(r"\b(a|the)\b", english.lower()) and not re.search(r"\b(a|the)\b", indonesian.lower())
+
+
+def test_no_photo_is_no_work(describer):
+    assert describer.describe_many([]) == []
+
+
+@pytest.mark.parametrize("asked", [("fr", "caption"), ("en", "poem")])
+def test_unknown_ways_are_refused(describer, asked):
+    with pytest.raises(ValueError, match="use one of"):
+        describer.describe(Image.new("RGB", (64, 64)), *asked)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2000, 3), (3, 2000), (500, 400)])
+def test_any_shape_of_photo(describer, size):
+    assert describer.describe(Image.new("RGB", size, "gray")).text
+
+
+def test_texts_find_their_photos(describer):
+    """Both towers of the embedded pair share one space: a photo's own words are nearer than another photo's."""
+    words = {
+        "chelsea.jpg": "a close up of a cat",
+        "rocket.jpg": "a rocket stands in the evening",
+        "zebra_crossing.jpg": "a zebra crossing on the road",
+    }
+    photos = describer.pair.embed_photos([photo(name) for name in words])
+    texts = describer.pair.embed_texts(list(words.values()))
+    assert photos.shape == texts.shape == (3, 640) and photos.dtype == texts.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(photos, axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+    scores = texts @ photos.T
+    assert np.trace(scores) > np.trace(scores[:, [1, 2, 0]]) and np.trace(scores) > np.trace(scores[:, [2, 0, 1]])
+
+
+def test_embedding_nothing(describer):
+    assert describer.pair.embed_photos([]).shape == describer.pair.embed_texts([]).shape == (0, 640)
+
+
+def test_embedded_captioner_is_small():
+    assert sum(file.stat().st_size for file in DEFAULT.iterdir()) <= 48 * 2**20
+
+
+def test_model_card_names_the_captioner(describer):
+    config = json.loads((DEFAULT / "config.json").read_text())
+    assert config["name"] == describer.name and describer.name in (DEFAULT / "README.md").read_text()
+
+
+def test_two_public_calls():
+    public = [name for name, _ in inspect.getmembers(Describer, callable) if not name.startswith("_")]
+    assert public == ["describe", "describe_many", "load"]
