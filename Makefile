@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run setup test browser train
+.PHONY: run setup test browser train evaluate
 
 run: setup
 	@exec $(PY) -m deploy.main serve
@@ -26,6 +26,36 @@ $(VENV)/.runtime: requirements.txt | $(PY)
 $(VENV)/.tests: tests/requirements.txt training/requirements.txt $(VENV)/.runtime
 	$(PIP) -r tests/requirements.txt
 	@touch $@
+
+# The whole recipe of the embedded captioner (hours on two cores). DATA: a folder as the README describes it.
+RUNS ?= runs
+STEP = $(PY) -m training
+SETS = $(foreach set,flickr8k everyday street,--data $(DATA)/$(set))
+
+train: $(VENV)/.tests
+	@test -d "$(DATA)" || { echo "Say where the data is: make train DATA=FOLDER"; exit 1; }
+	$(STEP).language $(SETS) --text $(DATA)/flickr30k_captions.txt.gz --text-lines 45000 --out $(RUNS)/language \
+		--vocabulary 7000 --width 320 --heads 5 --epochs 1 --batch-size 96 --learning-rate 1.5e-3 --warmup 80 --ema 0.98
+	$(STEP).contrastive $(SETS) --language $(RUNS)/language --backbone $(DATA)/mobilenet_v2.tflite --out $(RUNS)/contrastive \
+		--size 160 --frozen-layers 11 --word-weight 0.5 --epochs 7 --until 4 --warmup 60 --ema 0.99
+	$(STEP).contrastive $(SETS) --language $(RUNS)/language --start $(RUNS)/contrastive --out $(RUNS)/joint \
+		--size 192 --word-weight 0.3 --caption-weight 1 --epochs 1 --learning-rate 6e-4 --warmup 20 --ema 0.98
+	$(STEP).prepare $(SETS) --pair $(RUNS)/joint --out $(RUNS)/embeddings
+	$(STEP).train $(SETS) --pair $(RUNS)/joint --embeddings $(RUNS)/embeddings --out $(RUNS)/captioner \
+		--epochs 3 --captions 5 --learning-rate 6e-4 --warmup 40 --ema 0.995
+	$(STEP).selfcritical $(SETS) --start $(RUNS)/captioner --embeddings $(RUNS)/embeddings --out $(RUNS)/tuned \
+		--steps 350 --learning-rate 1e-4 --warmup 20 --ema 0.98
+	$(STEP).release --start $(RUNS)/tuned --name sightline-small-1 --out model/default
+
+# The figures of the model card, from the test sides.
+SCORE = $(STEP).evaluate --out $(RUNS)/scores
+
+evaluate: $(VENV)/.tests
+	$(SCORE)/flickr8k-en --data $(DATA)/flickr8k --retrieval
+	$(SCORE)/flickr8k-id --data $(DATA)/flickr8k --lang id
+	$(SCORE)/coco-en --data $(DATA)/coco_small --all-photos
+	$(SCORE)/street-en --data $(DATA)/street --style guide --labels
+	$(SCORE)/street-id --data $(DATA)/street --style guide --labels --lang id
 
 # The browser tests drive a real Chromium; where there is none and apt-get may be used, it is installed.
 browser:

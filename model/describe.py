@@ -67,10 +67,14 @@ class Describer:
             "embed": round((embedded - prepared) * 1000, 1),
             "caption": round((ended - embedded) * 1000, 1),
         }
-        return [
-            Description(_sentence(own[0].text), own[0], tuple(own[1:]), language, style, self.name, timings)
-            for own in captions
-        ]
+        return [self._description(own, language, style, timings) for own in captions]
+
+    def _description(self, captions: list[Caption], language: str, style: str, timings: dict) -> Description:
+        distinct: dict[str, Caption] = {}
+        for caption in captions:
+            distinct.setdefault(caption.text, caption)
+        best, *others = distinct.values()
+        return Description(_sentence(best.text), best, tuple(others), language, style, self.name, timings)
 
 
 def _sentence(text: str) -> str:

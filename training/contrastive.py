@@ -1,4 +1,4 @@
-"""`python -m training.contrastive`: train a CLIP pair, if asked with the captioning loss beside it (arXiv 2205.01917)."""
+"""`python -m training.contrastive`: train a CLIP pair, with the captioning loss if asked (CoCa, arXiv 2205.01917)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +58,8 @@ def word_targets(encoded: list[list[list[int]]], vocabulary: int) -> list[tuple[
 def word_loss(logits: Tensor, targets: list[tuple[Tensor, Tensor]]) -> Tensor:
     """Cross-entropy of a softmax over the vocabulary, (B, V), with each photo's weighted tokens (arXiv 1805.00932)."""
     log_p = logits.float().log_softmax(-1)
-    return -torch.stack([(row[tokens] * weights).sum() for row, (tokens, weights) in zip(log_p, targets)]).mean()
+    each = [(row[tokens] * weights.to(row.device)).sum() for row, (tokens, weights) in zip(log_p, targets)]
+    return -torch.stack(each).mean()
 
 
 def save_weights(joint: Joint, folder: Path) -> None:

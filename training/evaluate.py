@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -76,16 +77,22 @@ def retrieval_scores(describer: Describer, examples: Sequence[Example], language
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True)
 @click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank, both ways.")
 @click.option("--labels/--no-labels", default=False, help="How often the photo's label is named.")
+@click.option("--beams", type=int, help="Instead of the checkpoint's.")
+@click.option("--length-penalty", type=float, help="Instead of the checkpoint's.")
 @click.option("--limit", type=int, help="Only so many photos, evenly spread.")
 @click.option("--batch-size", type=int, default=16, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.json, captions.jsonl and sheet.html.")
 def main(
-    folder, model_folder, split, all_photos, language, style, retrieval, labels, limit, batch_size, device, out
-) -> None:
+    folder, model_folder, split, all_photos, language, style, retrieval, labels, beams, length_penalty, limit,
+    batch_size, device, out,
+) -> None:  # fmt: skip
     """Measure a checkpoint on one side of a data set."""
     try:
         describer = Describer.load(model_folder, device)
+        asked = {"beams": beams, "length_penalty": length_penalty}
+        asked = {name: value for name, value in asked.items() if value is not None}
+        options = describer.captioner.options = replace(describer.captioner.options, **asked)
         examples = list(read_dataset(folder, split=split if all_photos else None).side(split))
     except (CheckpointError, DatasetError) as error:
         raise click.ClickException(str(error)) from None
@@ -114,7 +121,8 @@ def main(
         }
     about = {
         "model": describer.name, "data": folder.name, "split": split, "photos": len(examples), "language": language,
-        "style": style, "date": date.today().isoformat(),
+        "style": style, "beams": options.beams, "length_penalty": options.length_penalty,
+        "date": date.today().isoformat(),
     }  # fmt: skip
     click.echo(f"{describer.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")
     for section in scores.values():

@@ -47,6 +47,7 @@ def language_loss(gpt: nn.Module, tokens: Tensor, labels: Tensor, offset: int, s
 @click.option(
     "--text", "texts", type=click.Path(path_type=Path, exists=True), multiple=True, help="English captions, one a line."
 )
+@click.option("--text-lines", type=int, help="Only so many lines of each text, evenly spread.")
 @click.option("--vocabulary", type=int, default=8000, show_default=True)
 @click.option("--width", type=int, default=384, show_default=True)
 @click.option("--layers", type=int, default=4, show_default=True)
@@ -56,12 +57,17 @@ def language_loss(gpt: nn.Module, tokens: Tensor, labels: Tensor, offset: int, s
 )
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=2, batch_size=128, learning_rate=1e-3)
-def main(loop: LoopOptions, folders, texts, vocabulary, width, layers, heads, prefix_total, skip_bad) -> None:
+def main(
+    loop: LoopOptions, folders, texts, text_lines, vocabulary, width, layers, heads, prefix_total, skip_bad
+) -> None:
     """Learn a tokenizer and a small GPT-2 from the training captions of every --data folder and from --text files."""
     seed_everything(loop.seed)
     sides = read_photos(folders, skip_bad=skip_bad)
     sentences = [s for photo in sides["train"] for s in photo.sentences]
-    sentences += [s for text in texts for s in read_plain_text(text)]
+    for text in texts:
+        lines = read_plain_text(text)
+        chosen = np.linspace(0, len(lines) - 1, min(text_lines or len(lines), len(lines)), dtype=int)
+        sentences += [lines[i] for i in chosen]
     loop.out.mkdir(parents=True, exist_ok=True)
     if loop.resume and (loop.out / TOKENIZER).exists():
         tokenizer = CaptionTokenizer.load(loop.out / TOKENIZER)

@@ -1,4 +1,4 @@
-"""The loop that every training step shares: schedule, mixed precision, averaged weights, resume, numbers, loss curve."""
+"""The loop that all training steps share: schedule, mixed precision, averaged weights, resume, numbers, loss curve."""
 
 import json
 import random
@@ -136,6 +136,7 @@ def fit(
         if average is not None:
             average.load_state_dict(state["average"])
         torch.set_rng_state(state["rng"].cpu())
+        torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda_rng"]])
         epoch, step = state["epoch"], state["step"]
         _keep_first(numbers_file, state["numbers"])
     elif options.resume:
@@ -149,6 +150,7 @@ def fit(
             "optimizer": optimizer.state_dict(),
             "average": average.state_dict() if average is not None else None,
             "rng": torch.get_rng_state(),
+            "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "epoch": epoch,
             "step": step,
             "total": total,

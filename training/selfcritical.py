@@ -46,12 +46,18 @@ class Task:
         return scores
 
 
-def tasks_of(photos: list[Captioned], fewest: int) -> list[Task]:
-    groups: dict[tuple[str, str], list[int]] = {}
-    for i, photo in enumerate(photos):
-        for key in sorted({(s.language, s.style) for s in photo.sentences}):
-            groups.setdefault(key, []).append(i)
-    return [Task(photos, members, *key) for key, members in sorted(groups.items()) if len(members) >= fewest]
+def tasks_of(photos: list[Captioned], ways: tuple[str, ...]) -> list[Task]:
+    """A task for each of `ways` that has photos. Raises click.UsageError if none has."""
+    tasks = []
+    for language, style in (way.split("/", 1) if "/" in way else (way, "") for way in ways):
+        members = [
+            i for i, p in enumerate(photos) if any((s.language, s.style) == (language, style) for s in p.sentences)
+        ]
+        if members:
+            tasks.append(Task(photos, members, language, style))
+    if not tasks:
+        raise click.UsageError(f"no training photo has a caption for {' or '.join(ways)}; use language/style")
+    return tasks
 
 
 @click.command()
@@ -75,12 +81,18 @@ def tasks_of(photos: list[Captioned], fewest: int) -> list[Task]:
 )
 @click.option("--steps", type=int, default=400, show_default=True, help="Steps an epoch.")
 @click.option(
-    "--fewest", type=int, default=200, show_default=True, help="A language and style with fewer photos is left out."
+    "--way",
+    "ways",
+    multiple=True,
+    metavar="LANGUAGE/STYLE",
+    default=["en/caption", "id/caption", "en/guide", "id/guide"],
+    show_default=True,
+    help="Way of telling that is tuned; give it once or several times.",
 )
 @click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=1, batch_size=32, learning_rate=5e-5)
-def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, fewest, name, skip_bad) -> None:
+def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, ways, name, skip_bad) -> None:
     """Tune the mapping network and GPT-2 of a checkpoint so that what they say scores higher on CIDEr-D."""
     seed_everything(loop.seed)
     sides = read_photos(folders, skip_bad=skip_bad)
@@ -93,7 +105,7 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
         raise click.ClickException(str(error)) from None
     pair, captioner = loaded.pair, loaded.captioner
     tokenizer, clipcap = captioner.tokenizer, captioner.clipcap
-    tasks = tasks_of(photos, fewest)
+    tasks = tasks_of(photos, ways)
     shares = np.array([len(task.members) for task in tasks], dtype=float)
     encoded = encode_photos(photos, tokenizer)
     drawing = DecodingOptions(beams=1, samples=samples, max_tokens=30)

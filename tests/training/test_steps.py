@@ -11,7 +11,7 @@ from PIL import Image
 
 from data.embeddings import EmbeddingStore
 from model.describe import Describer
-from training import contrastive, evaluate, language, prepare, selfcritical, train
+from training import contrastive, evaluate, language, prepare, release, selfcritical, train
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
@@ -56,7 +56,7 @@ def made(data, tmp_path_factory):
     call(train, *common, "--pair", out / "pair", "--language", out / "language", "--epochs", 2, "--captions", 2,
          "--name", "tiny", "--out", out / "captioner", *small)  # fmt: skip
     call(selfcritical, *common, "--start", out / "captioner", "--steps", 2, "--samples", 2, "--out", out / "tuned",
-         "--fewest", 5, *small)  # fmt: skip
+         "--way", "en/caption", "--way", "id/guide", *small)  # fmt: skip
     return out
 
 
@@ -132,6 +132,9 @@ def test_errors_are_sentences(made, data, tmp_path):
     arguments = ("--data", data, "--model", made / "tuned", "--style", "guide")
     assert "no test photo with a guide" in call(evaluate, *arguments, fails=True)
     assert "there is no folder" in call(evaluate, "--data", data, "--model", tmp_path / "none", fails=True)
+    output = call(selfcritical, "--data", data, "--start", made / "captioner", "--embeddings", made / "embeddings",
+                  "--way", "fr/poem", "--out", tmp_path / "x", fails=True)  # fmt: skip
+    assert "no training photo has a caption for fr/poem" in output
     empty = tmp_path / "empty"
     empty.mkdir()
     assert str(empty) in call(language, "--data", empty, "--out", tmp_path / "x", fails=True)
@@ -143,6 +146,15 @@ def test_errors_are_sentences(made, data, tmp_path):
     output = call(language, "--data", broken, "--skip-bad", "--vocabulary", 300, "--width", 32, "--layers", 1,
                   "--heads", 2, "--epochs", 1, "--batch-size", 8, "--out", tmp_path / "x")  # fmt: skip
     assert "1 unreadable photo" in output
+
+
+def test_release_halves_and_names(made, tmp_path):
+    call(release, "--start", made / "tuned", "--name", "small one", "--beams", 2, "--out", tmp_path / "out")
+    whole, half = ((folder / "model.safetensors").stat().st_size for folder in (made / "tuned", tmp_path / "out"))
+    describer = Describer.load(tmp_path / "out")
+    assert half < 0.51 * whole and describer.name == "small one" and describer.captioner.options.beams == 2
+    call(release, "--start", made / "tuned", "--name", "x", "--beams", 0, "--out", tmp_path / "bad", fails=True)
+    assert not (tmp_path / "bad").exists()
 
 
 def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):
