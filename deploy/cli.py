@@ -1,43 +1,16 @@
-"""`python -m deploy.main`: serve, or describe photos in the terminal."""
+"""`python -m deploy.main describe`: what photos show, in the terminal."""
 
 import json
 from pathlib import Path
 
 import click
 
-from deploy.config import LANGUAGES, STYLES, Settings, SettingsError
-from deploy.inference import ModelError
-from deploy.library import LibraryError
-from deploy.main import load_describer
+from deploy.config import LANGUAGES, STYLES, Settings
+from deploy.inference import ModelError, load_describer
 from deploy.uploads import UploadError, read_photo
 
 
-@click.group(invoke_without_command=True)
-@click.pass_context
-def cli(context: click.Context) -> None:
-    """Hear what a photo shows. Without a command: serve."""
-    try:
-        context.obj = Settings.from_environment()
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
-    if context.invoked_subcommand is None:
-        context.invoke(serve)
-
-
-@cli.command()
-@click.pass_obj
-def serve(settings: Settings) -> None:
-    """Start the web service; SIGHTLINE_HOST, SIGHTLINE_PORT and the other settings come from the environment."""
-    from deploy.server import ServerError
-    from deploy.server import serve as run
-
-    try:
-        run(settings)
-    except (ServerError, LibraryError) as error:
-        raise click.ClickException(str(error)) from None
-
-
-@cli.command()
+@click.command()
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the answer.")
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Way of telling.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and photo.")

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -117,3 +118,14 @@ class Inference:
             return
         for job, answer in zip(batch, answers, strict=True):
             job.answer.set_result(answer)
+
+
+def load_describer(folder: Path | None):
+    """The captioner in `folder`, or the embedded one. Imports torch. Raises ModelError."""
+    from model.checkpoint import CheckpointError
+    from model.describe import Describer
+
+    try:
+        return Describer.load(folder)
+    except CheckpointError as error:
+        raise ModelError(str(error)) from error

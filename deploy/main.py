@@ -1,15 +1,15 @@
 """The application: `create_app()`, `app` for any WSGI server, and `python -m deploy.main`."""
 
-from pathlib import Path
-
+import click
 from apiflask import APIFlask
 from flask_babel import Babel
 
 from deploy import access, api, errors, openapi, pages
-from deploy.config import Settings
+from deploy.cli import describe
+from deploy.config import Settings, SettingsError
 from deploy.describing import Parts
-from deploy.inference import Inference, ModelError
-from deploy.library import Library
+from deploy.inference import Inference, load_describer
+from deploy.library import Library, LibraryError
 from deploy.speech import Speaker
 
 VERSION = "0.1.0"
@@ -45,17 +45,6 @@ def create_app(settings=None, describer=None, speaker=None, library=None) -> API
     return app
 
 
-def load_describer(folder: Path | None):
-    """The captioner in `folder`, or the embedded one. Imports torch. Raises ModelError."""
-    from model.checkpoint import CheckpointError
-    from model.describe import Describer
-
-    try:
-        return Describer.load(folder)
-    except CheckpointError as error:
-        raise ModelError(str(error)) from error
-
-
 def __getattr__(name: str):
     """Make `app` when a server asks for it, so that importing this module stays light.
 
@@ -69,7 +58,31 @@ def __getattr__(name: str):
     return app
 
 
-if __name__ == "__main__":
-    from deploy.cli import cli
+@click.group(invoke_without_command=True)
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Hear what a photo shows. Without a command: serve."""
+    try:
+        context.obj = Settings.from_environment()
+    except SettingsError as error:
+        raise click.ClickException(str(error)) from None
+    if context.invoked_subcommand is None:
+        context.invoke(serve)
 
+
+@cli.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Start the web service; SIGHTLINE_HOST, SIGHTLINE_PORT and the other settings come from the environment."""
+    from deploy import server  # gunicorn is for this command alone
+
+    try:
+        server.serve(settings, create_app)
+    except (server.ServerError, LibraryError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+cli.add_command(describe)
+
+if __name__ == "__main__":
     cli(prog_name="python -m deploy.main")

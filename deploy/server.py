@@ -4,13 +4,13 @@ import errno
 import os
 import socket
 import sys
+from collections.abc import Callable
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from deploy.config import Settings
 from deploy.library import Library
-from deploy.main import create_app
 
 
 class ServerError(Exception):
@@ -20,8 +20,8 @@ class ServerError(Exception):
 class Server(BaseApplication):
     """Says where it is once it listens and its first worker has loaded the model."""
 
-    def __init__(self, settings: Settings):
-        self.settings = settings
+    def __init__(self, settings: Settings, create_app: Callable):
+        self.settings, self.create_app = settings, create_app
         super().__init__()
 
     def load_config(self) -> None:
@@ -44,7 +44,7 @@ class Server(BaseApplication):
 
     def load(self):
         """In each worker, after the fork."""
-        return create_app(self.settings)
+        return self.create_app(self.settings)
 
     def _start_model(self, worker) -> None:
         def ready() -> None:
@@ -62,13 +62,13 @@ class Server(BaseApplication):
             worker.wsgi.extensions["sightline"].close()
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, create_app: Callable) -> None:
     """Run until stopped. Raises ServerError or LibraryError before it listens; exits 1 if a worker cannot start."""
     check_address(settings)
     library = Library(settings.instance)  # made once, before the workers would make it all at once
     library.close()
     try:
-        Server(settings).run()
+        Server(settings, create_app).run()
     except SystemExit as stop:
         raise SystemExit(1 if stop.code else 0) from None
 
