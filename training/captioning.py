@@ -17,6 +17,7 @@ from training.language import WEIGHTS as LANGUAGE_WEIGHTS
 from training.metrics import CiderD
 
 GREEDY = DecodingOptions(beams=1)
+LENGTHS = 6  # groups of like length in a batch
 
 
 def new_clipcap(language: Path, **shape) -> ClipCap:
@@ -44,13 +45,35 @@ def choose(count: int, of: int, seed: Sequence[int]) -> list[int]:
     return np.concatenate(rounds)[:count].tolist()
 
 
+def row_losses(
+    captioner: ClipCap, seen: Seen, rows: list[list[int]], pad_id: int, smoothing: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Cross-entropy of each encoded sentence, summed over its tokens (N,), and how many tokens that are (N,).
+
+    `rows`: N = B K sentences, K of each photo in a row. The prefix is read once a photo; rows of like length go
+    together, so that little is padding.
+    """
+    device = seen.embedding.device
+    _, cache = captioner.read(prefix=captioner.prefix(seen.embedding, seen.grid), last_only=True)
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    losses, counts = [], []
+    for part in np.array_split(order, min(LENGTHS, len(rows))):
+        tokens, labels = (t.to(device) for t in pad([rows[i] for i in part], pad_id))
+        photos = torch.as_tensor(part * seen.embedding.shape[0] // len(rows), device=device)
+        logits = captioner.caption_logits(cache, photos, tokens).float().transpose(1, 2)  # (n, V, T)
+        each = nn.functional.cross_entropy(
+            logits, labels, ignore_index=-100, label_smoothing=smoothing, reduction="none"
+        )
+        losses.append(each.sum(1))
+        counts.append((labels != -100).sum(1))
+    back = torch.as_tensor(np.argsort(order), device=device)
+    return torch.cat(losses)[back], torch.cat(counts)[back]
+
+
 def caption_loss(captioner: ClipCap, seen: Seen, rows: list[list[int]], pad_id: int, smoothing: float = 0.1) -> Tensor:
-    """Mean cross-entropy of the next token. `rows`: B K encoded sentences, K of each photo in a row."""
-    tokens, labels = (t.to(seen.embedding.device) for t in pad(rows, pad_id))
-    logits = captioner.caption_logits(captioner.prefix(seen.embedding, seen.grid), tokens)
-    return nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), labels.flatten(), ignore_index=-100, label_smoothing=smoothing
-    )
+    """Mean cross-entropy of the next token over all `rows` (see row_losses)."""
+    losses, counts = row_losses(captioner, seen, rows, pad_id, smoothing)
+    return losses.sum() / counts.sum()
 
 
 @torch.no_grad()

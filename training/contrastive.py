@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap, ClipCapConfig
 from model.caption.decoding import DecodingOptions
@@ -74,8 +75,22 @@ def save_weights(joint: Joint, folder: Path) -> None:
     joint.pair.tokenizer.save(folder / TOKENIZER)
 
 
+def weights_file(folder: Path) -> Path:
+    """The file with a folder's pair: of `training.contrastive`, or of a checkpoint such as `model/default`."""
+    return folder / WEIGHTS if (folder / WEIGHTS).exists() else folder / checkpoint.WEIGHTS
+
+
 def load_weights(folder: Path) -> tuple[ClipPair, ClipCap | None, dict]:
-    """The pair and the captioner (or None) of a folder that `training.contrastive` or `training.train` wrote."""
+    """The pair, the captioner or None, and what else was kept, of a folder as `weights_file` knows it.
+
+    Raises click.ClickException with one sentence where the folder cannot be used.
+    """
+    if weights_file(folder).name != WEIGHTS:
+        try:
+            loaded = checkpoint.load(folder)
+        except checkpoint.CheckpointError as error:
+            raise click.ClickException(str(error)) from None
+        return loaded.pair, loaded.captioner.clipcap, {}
     state = torch.load(folder / WEIGHTS, weights_only=True)
     pair = ClipPair(PairConfig(**state["pair_config"]), CaptionTokenizer.load(folder / TOKENIZER))
     pair.load_state_dict(state["pair"])
@@ -171,9 +186,8 @@ def main(
     def loss_of(batch) -> dict[str, Tensor]:
         indices, pixels, rows = batch
         seen = pair.see(MOBILENET.normalize(pixels.to(loop.device)))
-        bodies = [torch.tensor(row[2:]) for row in rows]  # no control tokens: a query has none
-        ids = nn.utils.rnn.pad_sequence(bodies, batch_first=True, padding_value=tokenizer.pad_id).to(loop.device)
-        texts = pair.read(ids).view(len(indices), captions, -1)  # (B, K, D)
+        texts = pair.read([row[2:] for row in rows])  # without control tokens: a query has none
+        texts = texts.view(len(indices), captions, -1)  # (B, K, D)
         losses = {
             "contrastive": torch.stack(
                 [contrastive_loss(seen.embedding, texts[:, k], pair.logit_scale) for k in range(captions)]

@@ -13,7 +13,7 @@ from data.embedding_files import EmbeddingsError
 from data.embeddings import EmbeddingStore
 from model.clip.pair import ClipPair
 from model.clip.towers import GRID_CHANNELS, Seen
-from training.contrastive import WEIGHTS, load_weights
+from training.contrastive import load_weights, weights_file
 from training.corpus import Captioned, read_photos
 from training.files import sha256
 
@@ -70,7 +70,7 @@ def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_ba
     pair.to(device, memory_format=torch.channels_last).eval()
     made_by = {
         "model": f"{pair_folder.name}, {pair.preprocess.size} px",
-        "checkpoint_sha256": sha256(pair_folder / WEIGHTS),
+        "checkpoint_sha256": sha256(weights_file(pair_folder)),
         "normalised": True,
         "dataset": ", ".join(folder.name for folder in folders),
     }

@@ -19,8 +19,8 @@ from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions, decode
 from model.caption.promises import makes_promise
 from model.clip.towers import Seen
-from training.captioning import caption_loss, choose, dev_cider, encode_photos, spread
-from training.corpus import Captioned, pad, read_photos
+from training.captioning import caption_loss, choose, dev_cider, encode_photos, row_losses, spread
+from training.corpus import Captioned, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import CiderD
 from training.prepare import load_seen
@@ -136,12 +136,8 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
         rows = [
             [*prompt, *h.token_ids, *([tokenizer.end_id] if len(h.log_probs) > len(h.token_ids) else [])] for h in drawn
         ]
-        tokens, labels = (t.to(loop.device) for t in pad(rows, tokenizer.pad_id))
-        logits = clipcap.caption_logits(clipcap.prefix(batch_seen.embedding, batch_seen.grid), tokens)
-        negative = nn.functional.cross_entropy(
-            logits.float().transpose(1, 2), labels, ignore_index=-100, reduction="none"
-        )
-        critical = (negative * advantage[:, None]).sum() / (labels != -100).sum()
+        negative, counts = row_losses(clipcap, batch_seen, rows, tokenizer.pad_id)
+        critical = (negative * advantage).sum() / counts.sum()
         clipcap.train()
         own = [encoded[i][c] for i in indices for c in choose(2, len(encoded[i]), (loop.seed, i))]
         plain = caption_loss(clipcap, batch_seen, own, tokenizer.pad_id)

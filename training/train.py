@@ -15,7 +15,7 @@ from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions
 from model.clip.towers import GRID_CHANNELS, Seen
 from training.captioning import caption_loss, choose, dev_cider, encode_photos, new_clipcap, spread
-from training.contrastive import WEIGHTS, load_weights
+from training.contrastive import load_weights, weights_file
 from training.corpus import Captioned, read_photos
 from training.files import sha256
 from training.loop import LoopOptions, fit, loop_options, seed_everything
@@ -28,7 +28,7 @@ GRID_DROPOUT = 0.1
 def open_embeddings(folder: Path, pair_folder: Path, photos: list[Captioned]) -> Seen:
     """The photos' embeddings, refused unless that very pair made them."""
     try:
-        store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": sha256(pair_folder / WEIGHTS)})
+        store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": sha256(weights_file(pair_folder))})
         return load_seen(store, photos)
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None

@@ -91,13 +91,13 @@ class ClipCap(nn.Module):
         )
         return out.logits, out.past_key_values
 
-    def caption_logits(self, prefix: Tensor, tokens: Tensor) -> Tensor:
-        """Teacher-forced logits. Prefix (B, P, W), tokens (B K, T), K captions a photo in a row -> (B K, T, V);
-        position t predicts token t + 1. The prefix is computed once a photo, whatever K."""
-        _, cache = self.read(prefix=prefix, last_only=True)
-        cache.batch_repeat_interleave(tokens.shape[0] // prefix.shape[0])
-        logits, _ = self.read(tokens=tokens, cache=cache)
-        return logits
+    def caption_logits(self, cache: DynamicCache, photos: Tensor, tokens: Tensor) -> Tensor:
+        """Teacher-forced logits: tokens (N, T), row i after the prefix of photo `photos[i]` (N,), read before into
+        `cache`, which stays as it is -> (N, T, V); position t predicts token t + 1."""
+        rows = DynamicCache()
+        for number, layer in enumerate(cache.layers):
+            rows.update(layer.keys[photos], layer.values[photos], number)
+        return self.read(tokens=tokens, cache=rows)[0]
 
 
 def build_gpt(config: ClipCapConfig) -> GPT2LMHeadModel:

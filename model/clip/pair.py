@@ -11,6 +11,8 @@ from model.caption.tokenizer import CaptionTokenizer
 from model.clip.preprocess import MOBILENET, Preprocess
 from model.clip.towers import MobileNetTower, Seen, text_tower
 
+TEXTS_AT_ONCE = 64
+
 
 @dataclass(frozen=True)
 class PairConfig:
@@ -46,15 +48,20 @@ class ClipPair(nn.Module):
         seen = self.image_tower(pixels.contiguous(memory_format=torch.channels_last))
         return Seen(nn.functional.normalize(seen.embedding.float(), dim=-1), seen.grid)
 
-    def text_ids(self, texts: list[str]) -> Tensor:
-        """Sentences -> token ids (N, T), each cut to the context, closed by the end token, padded at the right."""
-        limit = self.config.text_context - 1
-        rows = [torch.tensor([*self.tokenizer.encode(text)[:limit], self.tokenizer.end_id]) for text in texts]
-        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=self.tokenizer.pad_id)
+    def text_ids(self, text: str) -> list[int]:
+        """Token ids of a sentence, cut to the context and closed by the end token."""
+        return [*self.tokenizer.encode(text)[: self.config.text_context - 1], self.tokenizer.end_id]
 
-    def read(self, ids: Tensor) -> Tensor:
-        """Token ids (N, T) -> embeddings (N, D) of length 1."""
-        return nn.functional.normalize(self.text_tower(input_ids=ids).text_embeds.float(), dim=-1)
+    def read(self, rows: list[list[int]]) -> Tensor:
+        """Token ids of N sentences -> embeddings (N, D) of length 1. Like lengths go together: little is padding."""
+        device = self.logit_scale.device
+        order = np.argsort([len(row) for row in rows], kind="stable")
+        parts = []
+        for places in np.array_split(order, -(-len(rows) // TEXTS_AT_ONCE)):
+            ids = [torch.tensor(rows[place]) for place in places]
+            padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_id)
+            parts.append(self.text_tower(input_ids=padded.to(device)).text_embeds.float())
+        return nn.functional.normalize(torch.cat(parts)[torch.as_tensor(np.argsort(order), device=device)], dim=-1)
 
     @torch.inference_mode()
     def embed_photos(self, photos: list[Image.Image], batch_size: int = 32) -> np.ndarray:
@@ -67,11 +74,8 @@ class ClipPair(nn.Module):
         return np.concatenate(parts) if parts else np.zeros((0, self.config.embedding_dim), np.float32)
 
     @torch.inference_mode()
-    def embed_texts(self, texts: list[str], batch_size: int = 256) -> np.ndarray:
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
         """Sentences -> (N, D) float32, length 1."""
-        device = self.logit_scale.device
-        parts = [
-            self.read(self.text_ids(texts[i : i + batch_size]).to(device)).cpu().numpy()
-            for i in range(0, len(texts), batch_size)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, self.config.embedding_dim), np.float32)
+        if not texts:
+            return np.zeros((0, self.config.embedding_dim), np.float32)
+        return self.read([self.text_ids(text) for text in texts]).cpu().numpy()

@@ -183,7 +183,8 @@ def test_prefix_is_read_once_a_photo():
 def test_teacher_forcing_equals_reading_it_all():
     model = clipcap()
     prefix = model.prefix(embeddings(2))
-    tokens = torch.tensor([[3, 5, 7, 9], [3, 5, 8, 1], [4, 5, 7, 7], [4, 6, 2, 9]])  # two captions a photo
-    got = model.caption_logits(prefix, tokens)
-    whole = torch.cat([prefix.repeat_interleave(2, 0), model.gpt.transformer.wte(tokens)], dim=1)
+    tokens, photos = torch.tensor([[3, 5, 7, 9], [4, 5, 7, 7], [3, 5, 8, 1]]), torch.tensor([0, 1, 0])
+    _, cache = model.read(prefix=prefix)
+    got = [model.caption_logits(cache, photos, tokens) for _ in range(2)][-1]  # the cache is not used up
+    whole = torch.cat([prefix[photos], model.gpt.transformer.wte(tokens)], dim=1)
     torch.testing.assert_close(got, model.gpt(inputs_embeds=whole).logits[:, 3:], atol=1e-4, rtol=1e-4)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -85,8 +86,6 @@ def test_prepare_reads_no_photo_twice(made, data):
 
 
 def test_language_frozen_and_transformer_mapper(made, data, tmp_path):
-    import torch
-
     call(train, "--data", data, "--embeddings", made / "embeddings", "--pair", made / "pair", "--language",
          made / "language", "--mapper", "transformer", "--mapper-layers", 1, "--mapper-heads", 2, "--no-grid",
          "--freeze-language", "--epochs", 1, "--batch-size", 8, "--ema", 0, "--out", tmp_path / "out")  # fmt: skip
@@ -146,6 +145,20 @@ def test_errors_are_sentences(made, data, tmp_path):
     output = call(language, "--data", broken, "--skip-bad", "--vocabulary", 300, "--width", 32, "--layers", 1,
                   "--heads", 2, "--epochs", 1, "--batch-size", 8, "--out", tmp_path / "x")  # fmt: skip
     assert "1 unreadable photo" in output
+
+
+def test_a_checkpoint_is_trained_on(made, data, tmp_path):
+    """As somebody would who tunes the embedded captioner to their own photos."""
+    start = made / "captioner"
+    call(contrastive, "--data", data, "--language", made / "language", "--start", start, "--size", 64, "--epochs", 1,
+         "--workers", 0, "--caption-weight", 1, "--batch-size", 8, "--out", tmp_path / "pair")  # fmt: skip
+    call(prepare, "--data", data, "--pair", start, "--workers", 0, "--out", tmp_path / "embeddings")
+    call(train, "--data", data, "--pair", start, "--embeddings", tmp_path / "embeddings", "--epochs", 1,
+         "--batch-size", 8, "--out", tmp_path / "tuned")  # fmt: skip
+    before, after = (Describer.load(folder).captioner.clipcap for folder in (start, tmp_path / "tuned"))
+    assert not torch.equal(before.mapper.model[0].weight, after.mapper.model[0].weight)
+    output = call(prepare, "--data", data, "--pair", data, "--out", tmp_path / "none", fails=True)
+    assert "config.json is missing" in output
 
 
 def test_release_halves_and_names(made, tmp_path):
