@@ -45,7 +45,7 @@ train: $(VENV)/.tests
 		--epochs 3 --captions 5 --learning-rate 6e-4 --warmup 40 --ema 0.995
 	$(STEP).selfcritical $(SETS) --start $(RUNS)/captioner --embeddings $(RUNS)/embeddings --out $(RUNS)/tuned \
 		--steps 350 --learning-rate 1e-4 --warmup 20 --ema 0.98
-	$(STEP).release --start $(RUNS)/tuned --name sightline-small-1 --out model/default
+	$(STEP).release --start $(RUNS)/tuned --name sightline-small-0 --out model/default
 
 # The figures of the model card, from the test sides.
 SCORE = $(STEP).evaluate --out $(RUNS)/scores

@@ -8,7 +8,7 @@ import pytest
 from babel.messages import extract, mofile, pofile
 
 from deploy.library import Record
-from deploy.pages import DOUBTS
+from deploy.describing import DOUBTS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CATALOGUE = DEPLOY / "translations" / "id" / "LC_MESSAGES" / "messages"
