@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from babel.messages import extract, mofile, pofile
 
-from deploy.library import Record
 from deploy.describing import DOUBTS
+from deploy.library import Record
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CATALOGUE = DEPLOY / "translations" / "id" / "LC_MESSAGES" / "messages"
