@@ -57,9 +57,9 @@ evaluate: $(VENV)/.tests
 	$(SCORE)/street-en --data $(DATA)/street --style guide --labels
 	$(SCORE)/street-id --data $(DATA)/street --style guide --labels --lang id
 
-# The browser tests drive a real Chromium; where there is none and apt-get may be used, it is installed.
+# The browser tests drive a real Chromium; where there is none, apt-get installs it if it may.
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { \
 		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
-		echo "No Chromium found; the browser tests will be skipped. Install Chromium to run them."
+		echo "No Chromium found, and none could be installed; the browser tests need one."
