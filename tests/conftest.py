@@ -60,6 +60,40 @@ def stored(tmp_path):
     return lambda: sorted(path.name for path in (tmp_path / "instance" / "photos").iterdir())
 
 
+def a_record(**fields):
+    """A Record that nobody described; `fields` are told otherwise."""
+    from deploy.library import Record
+
+    usual = {
+        "sha256": "0" * 64,
+        "width": 4,
+        "height": 3,
+        "description": "A cat.",
+        "caption": "a cat",
+        "confidence": 0.5,
+        "alternatives": [{"text": "a dog", "confidence": 0.25}],
+        "language": "en",
+        "style": "caption",
+        "rate": None,
+        "model": "test",
+        "audio_error": None,
+        "timings_ms": {},
+    }
+    return Record(**usual | fields)
+
+
+def run_main(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    """`python -m deploy.main` with those arguments and settings, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "deploy.main", *arguments],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
 class Service:
     """`python -m deploy.main serve` with a folder of its own, on a free port, stopped by `stop`."""
 

@@ -23,7 +23,7 @@ from training.corpus import read_photos
 from training.language import TOKENIZER
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import recall
-from training.photos import Augment, PhotoSet, photo_batches
+from training.photos import Augment, PhotoSet, photo_batches, photos_in_order
 
 WEIGHTS = "pair.pt"
 DEV_PHOTOS = 500  # enough to see progress, few enough not to be felt
@@ -204,10 +204,9 @@ def main(
 
     @torch.no_grad()
     def validate(average: nn.Module) -> dict[str, float]:
-        pixels = [torch.from_numpy(dev_photos[0, i][1]) for i in range(len(dev))]
         parts = [
-            average.pair.see(MOBILENET.normalize(torch.stack(pixels[i : i + 50]).to(loop.device)))
-            for i in range(0, len(dev), 50)
+            average.pair.see(MOBILENET.normalize(pixels.to(loop.device)))
+            for _, pixels in photos_in_order(dev_photos, 50, workers)
         ]
         seen = Seen(torch.cat([p.embedding for p in parts]), torch.cat([p.grid for p in parts]))
         texts = average.pair.embed_texts([photo.sentences[0].text for photo in dev])

@@ -59,7 +59,16 @@ def photo_batches(photos: PhotoSet, batch_size: int, epoch: int, start: int = 0,
     smaller one is left out."""
     order = np.random.default_rng((photos.seed, epoch)).permutation(len(photos.examples))
     whole = [order[i : i + batch_size] for i in range(0, len(order) - batch_size + 1, batch_size)]
-    keys = [[(epoch, int(i)) for i in batch] for batch in whole[start:]]
+    return _load(photos, [[(epoch, int(i)) for i in batch] for batch in whole[start:]], workers)
+
+
+def photos_in_order(photos: PhotoSet, batch_size: int, workers: int = 1) -> DataLoader:
+    """All photos as they come, in batches like those of `photo_batches`; the last one may be smaller."""
+    keys = [(0, i) for i in range(len(photos.examples))]
+    return _load(photos, [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)], workers)
+
+
+def _load(photos: PhotoSet, keys: list[list[tuple[int, int]]], workers: int) -> DataLoader:
     return DataLoader(photos, batch_sampler=keys, num_workers=workers, collate_fn=_collate)
 
 

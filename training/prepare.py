@@ -3,33 +3,16 @@
 from pathlib import Path
 
 import click
-import numpy as np
 import torch
-from PIL import Image
-from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from data.embedding_files import EmbeddingsError
 from data.embeddings import EmbeddingStore
-from model.clip.pair import ClipPair
 from model.clip.towers import GRID_CHANNELS, Seen
 from training.contrastive import load_weights, weights_file
 from training.corpus import Captioned, read_photos
 from training.files import sha256
-
-
-class _Pixels:
-    """A dataset of one photo's pixels an item, for DataLoader's worker processes."""
-
-    def __init__(self, photos: list[Captioned], pair: ClipPair):
-        self.paths, self.preprocess = [photo.example.path for photo in photos], pair.preprocess
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        with Image.open(self.paths[index]) as photo:
-            return self.preprocess.resize(photo)
+from training.photos import PhotoSet, photos_in_order
 
 
 def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
@@ -81,10 +64,10 @@ def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_ba
             torch.inference_mode(),
         ):
             todo = [photo for photo in photos if photo.key not in writer]
-            loader = DataLoader(_Pixels(todo, pair), batch_size, num_workers=workers)
+            whole = PhotoSet([photo.example for photo in todo], pair.preprocess, augment=None, seed=0)
             with tqdm(total=len(photos), initial=len(photos) - len(todo), unit="photo", desc="prepare") as bar:
-                for number, pixels in enumerate(loader):
-                    batch = todo[number * batch_size : (number + 1) * batch_size]
+                for indices, pixels in photos_in_order(whole, batch_size, workers):
+                    batch = [todo[i] for i in indices]
                     seen = pair.see(pair.preprocess.normalize(pixels.to(device)))
                     writer.append([p.key for p in batch], seen.embedding.cpu().numpy(), seen.grid.cpu().numpy())
                     bar.update(len(batch))

@@ -49,7 +49,7 @@ class Task:
 def tasks_of(photos: list[Captioned], ways: tuple[str, ...]) -> list[Task]:
     """A task for each of `ways` that has photos. Raises click.UsageError if none has."""
     tasks = []
-    for language, style in (way.split("/", 1) if "/" in way else (way, "") for way in ways):
+    for language, _, style in (way.partition("/") for way in ways):
         members = [
             i for i, p in enumerate(photos) if any((s.language, s.style) == (language, style) for s in p.sentences)
         ]

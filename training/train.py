@@ -25,11 +25,11 @@ DEV_PHOTOS = 400
 GRID_DROPOUT = 0.1
 
 
-def open_embeddings(folder: Path, pair_folder: Path, photos: list[Captioned]) -> Seen:
-    """The photos' embeddings, refused unless that very pair made them."""
+def open_embeddings(folder: Path, pair_folder: Path, *sides: list[Captioned]) -> list[Seen]:
+    """The embeddings of each side's photos, refused unless that very pair made them."""
     try:
         store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": sha256(weights_file(pair_folder))})
-        return load_seen(store, photos)
+        return [load_seen(store, photos) for photos in sides]
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None
 
@@ -87,7 +87,7 @@ def main(
     elif clipcap is None:
         raise click.UsageError(f"there is no captioner in {pair_folder}; give --language")
     clipcap.gpt.requires_grad_(not freeze_language)
-    seen, dev_seen = (open_embeddings(embeddings, pair_folder, side) for side in (photos, dev))
+    seen, dev_seen = open_embeddings(embeddings, pair_folder, photos, dev)
     encoded = encode_photos(photos, pair.tokenizer)
 
     def batches(epoch: int, start: int) -> Iterator[np.ndarray]:

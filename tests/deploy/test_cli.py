@@ -6,25 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import run_main
+
 ROOT = Path(__file__).parents[2]
 CAT, DOG = "data/samples/chelsea.jpg", "data/samples/coffee.jpg"
-
-
-def run(*arguments, **settings):
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.main", *arguments],
-        cwd=ROOT,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
 
 
 def test_photos_are_described_in_order_and_a_bad_one_in_its_place(tmp_path):
     (tmp_path / "text.jpg").write_text("no photo")
     paths = [CAT, str(tmp_path / "text.jpg"), str(tmp_path / "none.jpg"), DOG]
-    done = run("describe", "--json", "--lang", "id", "--style", "guide", *paths)
+    done = run_main("describe", "--json", "--lang", "id", "--style", "guide", *paths)
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [each["path"] for each in told] == paths
     assert set(told[1]) == set(told[2]) == {"path", "error"}
@@ -40,14 +31,14 @@ def test_photos_are_described_in_order_and_a_bad_one_in_its_place(tmp_path):
 
 
 def test_one_photo_is_told_in_one_line():
-    done = run("describe", CAT)
+    done = run_main("describe", CAT)
     assert (done.returncode, done.stderr) == (0, "")
     assert len(done.stdout.splitlines()) == 1
     assert CAT not in done.stdout
 
 
 def test_a_model_that_is_not_there_is_one_sentence(tmp_path):
-    done = run("describe", CAT, SIGHTLINE_MODEL=str(tmp_path / "none"))
+    done = run_main("describe", CAT, SIGHTLINE_MODEL=str(tmp_path / "none"))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("Error: ")
@@ -55,13 +46,13 @@ def test_a_model_that_is_not_there_is_one_sentence(tmp_path):
 
 @pytest.mark.parametrize("command", [("serve",), (), ("describe", CAT)])
 def test_a_bad_setting_is_one_sentence(command):
-    done = run(*command, SIGHTLINE_PORT="eighty")
+    done = run_main(*command, SIGHTLINE_PORT="eighty")
     assert done.returncode == 1
     assert done.stderr == "Error: SIGHTLINE_PORT is 'eighty'; it must be a whole number from 0 to 65535.\n"
 
 
 def test_a_wrong_option_says_what_would_work():
-    done = run("describe", "--lang", "fr", CAT)
+    done = run_main("describe", "--lang", "fr", CAT)
     assert done.returncode == 2
     assert "'fr' is not one of 'en', 'id'" in done.stderr
 

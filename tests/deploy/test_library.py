@@ -12,25 +12,10 @@ from pathlib import Path
 import pytest
 
 from deploy.library import Library, LibraryError, Record
+from tests.conftest import a_record
 
 ROOT = Path(__file__).parents[2]
-RECORD = Record(
-    sha256="0" * 64,
-    width=4,
-    height=3,
-    description="A cat.",
-    caption="a cat",
-    confidence=0.5,
-    alternatives=[{"text": "a dog", "confidence": 0.25}],
-    language="en",
-    style="caption",
-    rate=None,
-    model="test",
-    audio_error=None,
-    timings_ms={"read": 1.0},
-    id="x",
-    created=datetime(2026, 1, 2, 3, 4, 5, 678),
-)
+RECORD = a_record(timings_ms={"read": 1.0}, id="x", created=datetime(2026, 1, 2, 3, 4, 5, 678))
 CONTENTS = {"jpg": b"photo", "mp3": b"sound", "wav": b"SOUND"}
 
 # Adds or deletes, each time in a new process and folder that dies by SIGKILL one system call or statement later than

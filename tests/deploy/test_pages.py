@@ -1,6 +1,5 @@
 import io
 import re
-from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 from babel.messages import extract, mofile, pofile
 
 from deploy.describing import DOUBTS
-from deploy.library import Record
+from tests.conftest import a_record
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 CATALOGUE = DEPLOY / "translations" / "id" / "LC_MESSAGES" / "messages"
@@ -21,22 +20,8 @@ def ask(client, query="", **form):
 
 def kept(app, **changes) -> str:
     """Keep a record that nobody described, -> the path of its page."""
-    record = Record(
-        sha256="0" * 64,
-        width=4,
-        height=3,
-        description="A <b>bold</b> cat.",
-        caption='a "bold" cat',
-        confidence=0.9,
-        alternatives=[{"text": "a dog", "confidence": 0.25}],
-        language="en",
-        style="caption",
-        rate=None,
-        model="test",
-        audio_error=None,
-        timings_ms={},
-    )
-    record = replace(record, **changes)
+    told = {"description": "A <b>bold</b> cat.", "caption": 'a "bold" cat', "confidence": 0.9}
+    record = a_record(**told | changes)
     app.extensions["sightline"].library.add(record, {"jpg": b"photo", "mp3": b"sound", "wav": b"SOUND"})
     return f"/photos/{record.id}"
 

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,23 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Service
+from tests.conftest import Service, run_main
 
 
 def get(url, **more):
     with urllib.request.urlopen(urllib.request.Request(url, **more), timeout=60) as answer:
         return answer.status, answer.read()
-
-
-def run(**settings):
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.main", "serve"],
-        cwd=ROOT,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
 
 
 def test_when_it_says_where_it_is_it_is_ready(service):
@@ -83,7 +70,7 @@ def test_what_was_answered_outlives_a_killed_worker(tmp_path, cat):
 
 def test_a_port_in_use_is_one_sentence(service, tmp_path):
     port = service.url.rsplit(":")[-1]
-    done = run(SIGHTLINE_PORT=port, SIGHTLINE_INSTANCE=str(tmp_path))
+    done = run_main("serve", SIGHTLINE_PORT=port, SIGHTLINE_INSTANCE=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: 127.0.0.1:{port} is in use; stop what runs there or set SIGHTLINE_PORT to another port.\n"
@@ -91,21 +78,23 @@ def test_a_port_in_use_is_one_sentence(service, tmp_path):
 
 
 def test_a_strange_host_is_one_sentence(tmp_path):
-    done = run(SIGHTLINE_HOST="no such host", SIGHTLINE_INSTANCE=str(tmp_path))
+    done = run_main("serve", SIGHTLINE_HOST="no such host", SIGHTLINE_INSTANCE=str(tmp_path))
     assert done.returncode == 1
     assert done.stderr == "Error: SIGHTLINE_HOST is 'no such host', which is no address of this machine.\n"
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    done = run(SIGHTLINE_PORT="0", SIGHTLINE_INSTANCE=str(tmp_path / "file"))
+    done = run_main("serve", SIGHTLINE_PORT="0", SIGHTLINE_INSTANCE=str(tmp_path / "file"))
     assert done.returncode == 1
     assert done.stderr.startswith("Error: Records cannot be kept in ")
     assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_service_with_its_reason(tmp_path):
-    done = run(SIGHTLINE_PORT="0", SIGHTLINE_INSTANCE=str(tmp_path), SIGHTLINE_MODEL=str(tmp_path / "none"))
+    done = run_main(
+        "serve", SIGHTLINE_PORT="0", SIGHTLINE_INSTANCE=str(tmp_path), SIGHTLINE_MODEL=str(tmp_path / "none")
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")
     assert "Traceback" not in done.stderr
