@@ -38,28 +38,28 @@ def spread(photos: list[Captioned], count: int) -> list[Captioned]:
     return [photos[i] for i in np.linspace(0, len(photos) - 1, min(count, len(photos)), dtype=int)]
 
 
-def choose(count: int, of: int, seed: Sequence[int]) -> list[int]:
-    """`count` of `of` captions at random; each once before any twice."""
-    rng = np.random.default_rng(list(seed))
-    rounds = [rng.permutation(of) for _ in range(-(-count // of))]
-    return np.concatenate(rounds)[:count].tolist()
+def drawn(sentences: list[list[int]], count: int, seed: Sequence[int]) -> list[list[int]]:
+    """`count` of a photo's encoded sentences at random, or all of them if it has no more."""
+    return [sentences[i] for i in np.random.default_rng(list(seed)).permutation(len(sentences))[:count]]
 
 
 def row_losses(
-    captioner: ClipCap, seen: Seen, rows: list[list[int]], pad_id: int, smoothing: float = 0.0
+    captioner: ClipCap, seen: Seen, sentences: list[list[list[int]]], pad_id: int, smoothing: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Cross-entropy of each encoded sentence, summed over its tokens (N,), and how many tokens that are (N,).
 
-    `rows`: N = B K sentences, K of each photo in a row. The prefix is read once a photo; rows of like length go
+    `sentences`: those of each of the B photos, N in all. The prefix is read once a photo; sentences of like length go
     together, so that little is padding.
     """
     device = seen.embedding.device
+    rows = [row for own in sentences for row in own]
+    photo_of_row = np.repeat(np.arange(len(sentences)), [len(own) for own in sentences])
     _, cache = captioner.read(prefix=captioner.prefix(seen.embedding, seen.grid), last_only=True)
     order = np.argsort([len(row) for row in rows], kind="stable")
     losses, counts = [], []
     for part in np.array_split(order, min(LENGTHS, len(rows))):
         tokens, labels = (t.to(device) for t in pad([rows[i] for i in part], pad_id))
-        photos = torch.as_tensor(part * seen.embedding.shape[0] // len(rows), device=device)
+        photos = torch.as_tensor(photo_of_row[part], device=device)
         logits = captioner.caption_logits(cache, photos, tokens).float().transpose(1, 2)  # (n, V, T)
         each = nn.functional.cross_entropy(
             logits, labels, ignore_index=-100, label_smoothing=smoothing, reduction="none"
@@ -70,9 +70,11 @@ def row_losses(
     return torch.cat(losses)[back], torch.cat(counts)[back]
 
 
-def caption_loss(captioner: ClipCap, seen: Seen, rows: list[list[int]], pad_id: int, smoothing: float = 0.1) -> Tensor:
-    """Mean cross-entropy of the next token over all `rows` (see row_losses)."""
-    losses, counts = row_losses(captioner, seen, rows, pad_id, smoothing)
+def caption_loss(
+    captioner: ClipCap, seen: Seen, sentences: list[list[list[int]]], pad_id: int, smoothing: float = 0.1
+) -> Tensor:
+    """Mean cross-entropy of the next token over all `sentences` (see row_losses)."""
+    losses, counts = row_losses(captioner, seen, sentences, pad_id, smoothing)
     return losses.sum() / counts.sum()
 
 

@@ -18,7 +18,7 @@ from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import MOBILENET
 from model.clip.towers import GRID_CHANNELS, Seen, conv_layers
 from training.backbone import load_backbone
-from training.captioning import caption_loss, choose, dev_cider, encode_photos, new_clipcap
+from training.captioning import caption_loss, dev_cider, drawn, encode_photos, new_clipcap
 from training.corpus import read_photos
 from training.language import TOKENIZER
 from training.loop import LoopOptions, fit, loop_options, seed_everything
@@ -180,23 +180,23 @@ def main(
 
     def batches(epoch: int, first: int) -> Iterator:
         for indices, pixels in photo_batches(photos, loop.batch_size, epoch, first, workers):
-            rows = [encoded[i][c] for i in indices for c in choose(captions, len(encoded[i]), (loop.seed, epoch, i))]
-            yield indices, pixels, rows
+            yield indices, pixels, [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
 
     def loss_of(batch) -> dict[str, Tensor]:
-        indices, pixels, rows = batch
+        indices, pixels, sentences = batch
         seen = pair.see(MOBILENET.normalize(pixels.to(loop.device)))
-        texts = pair.read([row[2:] for row in rows])  # without control tokens: a query has none
-        texts = texts.view(len(indices), captions, -1)  # (B, K, D)
-        losses = {
-            "contrastive": torch.stack(
-                [contrastive_loss(seen.embedding, texts[:, k], pair.logit_scale) for k in range(captions)]
-            ).mean()
-        }
+        # Without control tokens: a query has none.
+        texts = pair.read([sentence[2:] for own in sentences for sentence in own])  # (N, D)
+        counts = torch.tensor([len(own) for own in sentences])
+        first = counts.cumsum(0) - counts
+        rounds = [
+            contrastive_loss(seen.embedding, texts[first + k % counts], pair.logit_scale) for k in range(captions)
+        ]
+        losses = {"contrastive": torch.stack(rounds).mean()}
         if words is not None:
             losses["words"] = word_loss(words(seen.grid.mean(1)), [targets[i] for i in indices])
         if joint.captioner is not None:
-            losses["caption"] = caption_loss(joint.captioner, seen, rows, tokenizer.pad_id)
+            losses["caption"] = caption_loss(joint.captioner, seen, sentences, tokenizer.pad_id)
         weights = {"contrastive": 1.0, "words": word_weight, "caption": caption_weight}
         return {"loss": sum(weights[name] * loss for name, loss in losses.items()), **losses}
 

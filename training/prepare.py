@@ -1,5 +1,6 @@
 """`python -m training.prepare`: embed the photos of data sets, each photo once."""
 
+import hashlib
 from pathlib import Path
 
 import click
@@ -8,11 +9,19 @@ from tqdm import tqdm
 
 from data.embedding_files import EmbeddingsError
 from data.embeddings import EmbeddingStore
+from model.clip.pair import ClipPair
 from model.clip.towers import GRID_CHANNELS, Seen
-from training.contrastive import load_weights, weights_file
+from training.contrastive import load_weights
 from training.corpus import Captioned, read_photos
-from training.files import sha256
 from training.photos import PhotoSet, photos_in_order
+
+
+def weights_sha256(pair: ClipPair) -> str:
+    """Digest of a pair's weights, the same whichever file they came from."""
+    digest = hashlib.sha256()
+    for name, tensor in pair.state_dict().items():
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
@@ -21,6 +30,15 @@ def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
     return Seen(
         torch.from_numpy(store.vectors[rows]), None if store.grid is None else torch.from_numpy(store.grid[rows])
     )
+
+
+def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> list[Seen]:
+    """The embeddings of each side's photos, refused with click.ClickException unless that very pair made them."""
+    try:
+        store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": weights_sha256(pair)})
+        return [load_seen(store, photos) for photos in sides]
+    except EmbeddingsError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @click.command()
@@ -53,7 +71,7 @@ def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_ba
     pair.to(device, memory_format=torch.channels_last).eval()
     made_by = {
         "model": f"{pair_folder.name}, {pair.preprocess.size} px",
-        "checkpoint_sha256": sha256(weights_file(pair_folder)),
+        "checkpoint_sha256": weights_sha256(pair),
         "normalised": True,
         "dataset": ", ".join(folder.name for folder in folders),
     }

@@ -12,18 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.embedding_files import EmbeddingsError
-from data.embeddings import EmbeddingStore
 from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions, decode
 from model.caption.promises import makes_promise
 from model.clip.towers import Seen
-from training.captioning import caption_loss, choose, dev_cider, encode_photos, row_losses, spread
+from training.captioning import caption_loss, dev_cider, drawn, encode_photos, row_losses, spread
 from training.corpus import Captioned, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import CiderD
-from training.prepare import load_seen
+from training.prepare import open_embeddings
 
 DEV_PHOTOS = 400
 
@@ -71,7 +69,9 @@ def tasks_of(photos: list[Captioned], ways: tuple[str, ...]) -> list[Task]:
     required=True,
     help="Folder of `training.prepare`, of the same pair.",
 )
-@click.option("--samples", type=int, default=5, show_default=True, help="Captions drawn a photo and step.")
+@click.option(
+    "--samples", type=click.IntRange(min=2), default=5, show_default=True, help="Captions drawn a photo and step."
+)
 @click.option(
     "--caption-weight",
     type=float,
@@ -99,48 +99,50 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
     photos, dev = sides["train"], spread(sides["dev"], DEV_PHOTOS)
     try:
         loaded = checkpoint.load(start, loop.device)
-        store = EmbeddingStore.open(embeddings)
-        seen, dev_seen = load_seen(store, photos), load_seen(store, dev)
-    except (checkpoint.CheckpointError, EmbeddingsError) as error:
+    except checkpoint.CheckpointError as error:
         raise click.ClickException(str(error)) from None
     pair, captioner = loaded.pair, loaded.captioner
+    seen, dev_seen = open_embeddings(embeddings, pair, photos, dev)
     tokenizer, clipcap = captioner.tokenizer, captioner.clipcap
     tasks = tasks_of(photos, ways)
     shares = np.array([len(task.members) for task in tasks], dtype=float)
     encoded = encode_photos(photos, tokenizer)
     drawing = DecodingOptions(beams=1, samples=samples, max_tokens=30)
 
-    def batches(epoch: int, first: int) -> Iterator[tuple[Task, list[int]]]:
+    def batches(epoch: int, first: int) -> Iterator[tuple[int, Task, list[int]]]:
         for step in range(first, steps):
             rng = np.random.default_rng((loop.seed, epoch, step))
             task = tasks[rng.choice(len(tasks), p=shares / shares.sum())]
-            yield task, rng.choice(len(task.members), min(loop.batch_size, len(task.members)), replace=False).tolist()
+            places = rng.choice(len(task.members), min(loop.batch_size, len(task.members)), replace=False)
+            yield epoch * steps + step, task, places.tolist()
 
     def part(indices: list[int]) -> Seen:
         return Seen(seen.embedding[indices].to(loop.device), seen.grid[indices].float().to(loop.device))
 
-    def loss_of(batch: tuple[Task, list[int]]) -> dict[str, Tensor]:
-        task, places = batch
+    def loss_of(batch: tuple[int, Task, list[int]]) -> dict[str, Tensor]:
+        step, task, places = batch
         indices = [task.members[place] for place in places]
         batch_seen = part(indices)
         prompt = tokenizer.prompt(task.language, task.style)
         clipcap.eval()
         with torch.no_grad():
             prefix = clipcap.prefix(batch_seen.embedding, batch_seen.grid)
-        drawn = [h for own in decode(clipcap, prefix, prompt, tokenizer.end_id, drawing) for h in own]
+        sampled = decode(clipcap, prefix, prompt, tokenizer.end_id, drawing)
+        texts = [tokenizer.decode(h.token_ids) for own in sampled for h in own]
         # Gradients go through the model as it sampled: dropout stays off.
-        rewards = task.rewards([tokenizer.decode(h.token_ids) for h in drawn], np.repeat(places, samples).tolist())
-        rewards = rewards.reshape(-1, samples)
+        rewards = task.rewards(texts, np.repeat(places, samples).tolist()).reshape(-1, samples)
         others = (rewards.sum(1, keepdims=True) - rewards) / (samples - 1)
         advantage = torch.tensor(rewards - others, dtype=torch.float32, device=loop.device).flatten()
+        end = [tokenizer.end_id]
         rows = [
-            [*prompt, *h.token_ids, *([tokenizer.end_id] if len(h.log_probs) > len(h.token_ids) else [])] for h in drawn
+            [[*prompt, *h.token_ids, *(end if len(h.log_probs) > len(h.token_ids) else [])] for h in own]
+            for own in sampled
         ]
         negative, counts = row_losses(clipcap, batch_seen, rows, tokenizer.pad_id)
         critical = (negative * advantage).sum() / counts.sum()
         clipcap.train()
-        own = [encoded[i][c] for i in indices for c in choose(2, len(encoded[i]), (loop.seed, i))]
-        plain = caption_loss(clipcap, batch_seen, own, tokenizer.pad_id)
+        given = [drawn(encoded[i], 2, (loop.seed, step, i)) for i in indices]
+        plain = caption_loss(clipcap, batch_seen, given, tokenizer.pad_id)
         return {
             "loss": critical + caption_weight * plain,
             "reward": torch.tensor(float(rewards.mean())),

@@ -8,30 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from data.embedding_files import EmbeddingsError
-from data.embeddings import EmbeddingStore
 from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions
 from model.clip.towers import GRID_CHANNELS, Seen
-from training.captioning import caption_loss, choose, dev_cider, encode_photos, new_clipcap, spread
-from training.contrastive import load_weights, weights_file
-from training.corpus import Captioned, read_photos
-from training.files import sha256
+from training.captioning import caption_loss, dev_cider, drawn, encode_photos, new_clipcap, spread
+from training.contrastive import load_weights
+from training.corpus import read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
-from training.prepare import load_seen
+from training.prepare import open_embeddings
 
 DEV_PHOTOS = 400
 GRID_DROPOUT = 0.1
-
-
-def open_embeddings(folder: Path, pair_folder: Path, *sides: list[Captioned]) -> list[Seen]:
-    """The embeddings of each side's photos, refused unless that very pair made them."""
-    try:
-        store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": sha256(weights_file(pair_folder))})
-        return [load_seen(store, photos) for photos in sides]
-    except EmbeddingsError as error:
-        raise click.ClickException(str(error)) from None
 
 
 @click.command()
@@ -60,7 +48,9 @@ def open_embeddings(folder: Path, pair_folder: Path, *sides: list[Captioned]) ->
 @click.option("--mapper-heads", type=int, default=8, show_default=True, help="Heads (transformer).")
 @click.option("--grid/--no-grid", default=True, help="Give the captioner the grid of features beside the embedding.")
 @click.option("--freeze-language", is_flag=True, help="Leave GPT-2 as it is.")
-@click.option("--captions", type=int, default=4, show_default=True, help="Captions a photo and step.")
+@click.option(
+    "--captions", type=int, default=6, show_default=True, help="Captions a photo and step, as far as it has them."
+)
 @click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=4, batch_size=64, learning_rate=5e-4)
@@ -87,7 +77,7 @@ def main(
     elif clipcap is None:
         raise click.UsageError(f"there is no captioner in {pair_folder}; give --language")
     clipcap.gpt.requires_grad_(not freeze_language)
-    seen, dev_seen = open_embeddings(embeddings, pair_folder, photos, dev)
+    seen, dev_seen = open_embeddings(embeddings, pair, photos, dev)
     encoded = encode_photos(photos, pair.tokenizer)
 
     def batches(epoch: int, start: int) -> Iterator[np.ndarray]:
@@ -97,7 +87,7 @@ def main(
 
     def loss_of(batch: tuple[int, np.ndarray]) -> dict[str, Tensor]:
         epoch, indices = batch
-        rows = [encoded[i][c] for i in indices for c in choose(captions, len(encoded[i]), (loop.seed, epoch, i))]
+        rows = [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
         cells = None
         if clipcap.grid_mapper is not None:
             cells = seen.grid[indices].float().to(loop.device)

@@ -109,6 +109,7 @@ def build_gpt(config: ClipCapConfig) -> GPT2LMHeadModel:
             n_embd=config.width,
             n_layer=config.layers,
             n_head=config.heads,
+            activation_function="gelu_pytorch_tanh",  # GPT-2's own, as one kernel
             resid_pdrop=config.dropout,
             embd_pdrop=config.dropout,
             attn_pdrop=0.0,  # attention dropout rules out the fused kernel

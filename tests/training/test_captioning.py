@@ -11,43 +11,49 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from tiny import clipcap  # noqa: E402
 
 from model.clip.towers import Seen  # noqa: E402
-from training.captioning import caption_loss, choose, row_losses  # noqa: E402
+from training.captioning import caption_loss, drawn, row_losses  # noqa: E402
 
-ROWS = [[3, 5, 9, 1], [3, 5, 8, 7, 6, 9, 11, 1], [4, 5, 1], [3, 6, 12, 13, 1], [3, 5, 20, 21, 22, 23, 1], [4, 6, 30, 1]]
+# Of three photos: two sentences, one and three.
+SENTENCES = [
+    [[3, 5, 9, 1], [3, 5, 8, 7, 6, 9, 11, 1]],
+    [[4, 5, 1]],
+    [[3, 6, 12, 13, 1], [3, 5, 20, 21, 22, 23, 1], [4, 6, 30, 1]],
+]
 
 
 def test_each_row_is_scored_alone():
     model, seen = clipcap(), Seen(torch.randn(3, 12), None)
-    losses, counts = row_losses(model, seen, ROWS, pad_id=0)
-    for i, row in enumerate(ROWS):
-        prefix = model.prefix(seen.embedding[i // 2 : i // 2 + 1])
+    losses, counts = row_losses(model, seen, SENTENCES, pad_id=0)
+    for i, (photo, row) in enumerate((photo, row) for photo, own in enumerate(SENTENCES) for row in own):
+        prefix = model.prefix(seen.embedding[photo : photo + 1])
         whole = torch.cat([prefix, model.gpt.transformer.wte(torch.tensor([row]))], dim=1)
         log_probs = model.gpt(inputs_embeds=whole).logits[0, 3:].log_softmax(-1)
         wanted = -sum(log_probs[t, row[t + 1]] for t in range(1, len(row) - 1))  # the style is not to be guessed
         assert losses[i].item() == pytest.approx(wanted.item(), abs=1e-3) and counts[i] == len(row) - 2
-    mean = caption_loss(model, seen, ROWS, pad_id=0, smoothing=0.0)
+    mean = caption_loss(model, seen, SENTENCES, pad_id=0, smoothing=0.0)
     assert mean.item() == pytest.approx((losses.sum() / counts.sum()).item())
 
 
 def test_gradient_reaches_the_mapping_network():
     model = clipcap().train()
-    caption_loss(model, Seen(torch.randn(3, 12), None), ROWS, pad_id=0).backward()
+    caption_loss(model, Seen(torch.randn(3, 12), None), SENTENCES, pad_id=0).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.mapper.parameters())
 
 
 def test_training_on_a_caption_makes_it_likelier():
     model, seen = clipcap(), Seen(torch.randn(3, 12), None)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
-    before = caption_loss(model, seen, ROWS, pad_id=0)
+    before = caption_loss(model, seen, SENTENCES, pad_id=0)
     for _ in range(20):
         optimizer.zero_grad()
-        caption_loss(model, seen, ROWS, pad_id=0).backward()
+        caption_loss(model, seen, SENTENCES, pad_id=0).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    assert caption_loss(model, seen, ROWS, pad_id=0) < 0.5 * before
+    assert caption_loss(model, seen, SENTENCES, pad_id=0) < 0.5 * before
 
 
-def test_choose_takes_each_once_before_any_twice():
-    assert sorted(choose(3, 3, (0, 1))) == [0, 1, 2]
-    assert sorted(choose(6, 3, (0, 1))) == [0, 0, 1, 1, 2, 2] and set(choose(5, 3, (0, 2))) == {0, 1, 2}
-    assert choose(4, 9, (0, 1)) == choose(4, 9, (0, 1)) != choose(4, 9, (0, 2))
+def test_drawn_takes_each_sentence_at_most_once():
+    own = [[i] for i in range(9)]
+    assert sorted(drawn(own, 20, (0, 1))) == own
+    assert drawn(own, 4, (0, 1)) == drawn(own, 4, (0, 1)) != drawn(own, 4, (0, 2))
+    assert len({tuple(s) for s in drawn(own, 4, (0, 1))}) == 4

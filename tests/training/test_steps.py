@@ -173,10 +173,15 @@ def test_release_halves_and_names(made, tmp_path):
 def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):
     other = tmp_path / "pair"
     shutil.copytree(made / "pair", other)
-    with (other / "pair.pt").open("ab") as file:
-        file.write(b"changed")
+    state = torch.load(other / "pair.pt", weights_only=True)
+    next(iter(state["pair"].values())).view(-1)[0] += 1
+    torch.save(state, other / "pair.pt")
     output = call(train, "--data", data, "--embeddings", made / "embeddings", "--pair", other, "--language",
                   made / "language", "--out", tmp_path / "out", fails=True)  # fmt: skip
+    assert "checkpoint_sha256" in output
+    call(prepare, "--data", data, "--pair", other, "--workers", 0, "--out", tmp_path / "embeddings")
+    output = call(selfcritical, "--data", data, "--start", made / "captioner", "--embeddings", tmp_path / "embeddings",
+                  "--out", tmp_path / "out", fails=True)  # fmt: skip
     assert "checkpoint_sha256" in output
 
 
