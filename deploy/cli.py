@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 
-from deploy.config import LANGUAGES, STYLES, Settings
+from deploy.config import Settings
 from deploy.inference import ModelError, load_describer
 from deploy.uploads import UploadError, read_photo
+from model.ways import LANGUAGES, STYLES, NotTaught
 
 
 @click.command()
@@ -33,6 +34,8 @@ def describe(context: click.Context, lang: str, style: str, as_json: bool, photo
             else:
                 click.echo(f"{path}: {error.detail}", err=True)
             continue
+        except NotTaught as error:
+            raise click.ClickException(f"the captioner cannot do that: {error}") from None
         if as_json:
             click.echo(json.dumps({"path": path} | as_dict(told), ensure_ascii=False))
         else:

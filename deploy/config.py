@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-LANGUAGES = ("en", "id")
-STYLES = ("caption", "long", "guide")
 RATES = range(80, 451)  # words a minute
 
 # Whole numbers and the least and greatest value that make sense.
@@ -30,7 +28,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000  # 0: any free one
-    model: Path | None = None  # a checkpoint folder; None: model/default
+    model: Path | None = None  # a checkpoint folder, or a name that model.hub knows; None: model/default
     instance: Path = Path(__file__).resolve().parents[1] / "instance"  # records and photos
     max_bytes: int = 16 * 2**20  # of one photo as sent
     max_pixels: int = 50_000_000

@@ -8,12 +8,13 @@ from flask import current_app
 from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
 
-from deploy.config import LANGUAGES, RATES, STYLES, Settings
+from deploy.config import RATES, Settings
 from deploy.errors import Problem
 from deploy.inference import Inference, ModelError
 from deploy.library import Library, Record
 from deploy.speech import Speaker, SpeechError
 from deploy.uploads import read_photo
+from model.ways import LANGUAGES, STYLES, NotTaught
 
 # Blind listeners fill the gaps of a wrong caption until it fits (MacLeod et al. 2017): so we speak of error, not of
 # confidence, and below these mean token probabilities the doubt comes before the caption.
@@ -92,6 +93,8 @@ def describe_upload(data: bytes, options: Options) -> Record:
         raise Problem(
             503, "No captioner", _("The captioner could not be started; the log of the service says why.")
         ) from error
+    except NotTaught as error:
+        raise Problem(422, "Not taught", f"The captioner in use cannot do that: {error}.") from error
     clock.lap("describe")
     contents, audio_error = {"jpg": photo.jpeg}, None
     clock.lap("encode")

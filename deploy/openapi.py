@@ -3,8 +3,9 @@
 from apiflask import APIFlask
 from flask import Blueprint, current_app, render_template
 
-from deploy.config import LANGUAGES, RATES, STYLES
+from deploy.config import RATES
 from deploy.schemas import ProblemDetails
+from model.ways import LANGUAGES, STYLES
 
 pages = Blueprint("docs", __name__)
 INTRODUCTION = (

@@ -7,10 +7,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from deploy.api import find, has_content
-from deploy.config import LANGUAGES
 from deploy.describing import Options, describe_upload, doubt_about, parts
 from deploy.errors import Problem, explain, is_api, sentence
 from deploy.uploads import UploadError
+from model.ways import LANGUAGES
 
 pages = Blueprint("pages", __name__)
 PICKERS = ("image", "camera")  # the form has two, for `capture` takes the gallery away where it works

@@ -4,7 +4,7 @@ from apiflask import Schema
 from apiflask.fields import Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
-from deploy.config import LANGUAGES, STYLES
+from model.ways import LANGUAGES, STYLES
 
 
 def about(description: str, **more) -> dict:

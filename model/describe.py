@@ -9,7 +9,7 @@ from PIL import Image
 
 from model import checkpoint
 from model.caption.captioner import Caption
-from model.caption.tokenizer import LANGUAGES, STYLES
+from model.ways import LANGUAGES, STYLES
 
 __all__ = ["LANGUAGES", "STYLES", "Caption", "Describer", "Description"]
 

@@ -28,14 +28,6 @@ def test_settings_table_is_whole():
             assert shown == str(value), name
 
 
-def test_languages_and_styles_are_the_models():
-    """deploy.config repeats them, so that it need not import torch."""
-    from deploy import config
-    from model import describe
-
-    assert (config.LANGUAGES, config.STYLES) == (describe.LANGUAGES, describe.STYLES)
-
-
 def test_readme_links_lead_somewhere():
     links = re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", README)
     assert links and all((ROOT / (a or b)).exists() for a, b in links)

@@ -11,7 +11,7 @@ from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap, ClipCapConfig
 from model.caption.decoding import DecodingOptions
 from model.caption.tokenizer import CaptionTokenizer
-from model.clip.towers import Seen
+from model.clip.seen import Seen
 from training.corpus import Captioned, pad
 from training.language import WEIGHTS as LANGUAGE_WEIGHTS
 from training.metrics import CiderD

@@ -16,7 +16,8 @@ from model.caption.decoding import DecodingOptions
 from model.caption.tokenizer import CaptionTokenizer
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import MOBILENET
-from model.clip.towers import GRID_CHANNELS, Seen, conv_layers
+from model.clip.seen import Seen
+from model.clip.towers import GRID_CHANNELS, conv_layers
 from training.backbone import load_backbone
 from training.captioning import caption_loss, dev_cider, drawn, encode_photos, new_clipcap
 from training.corpus import read_photos
@@ -189,9 +190,8 @@ def main(
         texts = pair.read([sentence[2:] for own in sentences for sentence in own])  # (N, D)
         counts = torch.tensor([len(own) for own in sentences])
         first = counts.cumsum(0) - counts
-        rounds = [
-            contrastive_loss(seen.embedding, texts[first + k % counts], pair.logit_scale) for k in range(captions)
-        ]
+        embeddings = nn.functional.normalize(seen.embedding, dim=-1)
+        rounds = [contrastive_loss(embeddings, texts[first + k % counts], pair.logit_scale) for k in range(captions)]
         losses = {"contrastive": torch.stack(rounds).mean()}
         if words is not None:
             losses["words"] = word_loss(words(seen.grid.mean(1)), [targets[i] for i in indices])
@@ -210,7 +210,7 @@ def main(
         ]
         seen = Seen(torch.cat([p.embedding for p in parts]), torch.cat([p.grid for p in parts]))
         texts = average.pair.embed_texts([photo.sentences[0].text for photo in dev])
-        scores = recall(seen.embedding.cpu().numpy(), texts, np.arange(len(dev)))
+        scores = recall(nn.functional.normalize(seen.embedding, dim=-1).cpu().numpy(), texts, np.arange(len(dev)))
         scores = {"dev_" + name: value for name, value in scores.items() if name.startswith("text_to_image")}
         if average.captioner is not None:
             scores |= dev_cider(Captioner(average.captioner, tokenizer, DecodingOptions()), seen, dev)

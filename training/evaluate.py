@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from data.datasets import DatasetError, Example, read_dataset
 from model.checkpoint import CheckpointError
-from model.describe import LANGUAGES, STYLES, Describer
+from model.describe import LANGUAGES, STYLES, Caption, Describer
 from training.labels import names_label
 from training.metrics import recall
 from training.sheet import write_sheet
@@ -103,10 +103,11 @@ def main(
         )
     if limit and limit < len(examples):
         examples = [examples[i] for i in np.linspace(0, len(examples) - 1, limit, dtype=int)]
-    texts: list[str] = []
+    captions: list[Caption] = []
     for i in tqdm(range(0, len(examples), batch_size), desc="caption", unit="batch", mininterval=2):
         photos = [open_photo(e) for e in examples[i : i + batch_size]]
-        texts += [d.caption.text for d in describer.describe_many(photos, language, style)]
+        captions += [told.caption for told in describer.describe_many(photos, language, style)]
+    texts = [caption.text for caption in captions]
     references = [references_of(e, language, style) for e in examples]
     scores: dict = {"captions": caption_scores(references, texts)}
     if retrieval:
@@ -131,7 +132,10 @@ def main(
     if out:
         out.mkdir(parents=True, exist_ok=True)
         (out / "scores.json").write_text(json.dumps({**about, **scores}, indent=2) + "\n")
-        rows = [{"photo": e.id, "caption": t, "references": r} for e, t, r in zip(examples, texts, references)]
+        rows = [
+            {"photo": e.id, "caption": c.text, "confidence": round(c.confidence, 4), "references": r}
+            for e, c, r in zip(examples, captions, references)
+        ]
         (out / "captions.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
         write_sheet(out / "sheet.html", about, examples, texts, references)
 

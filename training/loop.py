@@ -76,6 +76,7 @@ def loop_options(epochs: int, batch_size: int, learning_rate: float) -> Callable
 
 
 def seed_everything(seed: int) -> None:
+    torch.set_flush_denormal(True)  # before any thread starts; gradients near zero are slow otherwise
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from data.embedding_files import EmbeddingsError
 from data.embeddings import EmbeddingStore
 from model.clip.pair import ClipPair
-from model.clip.towers import GRID_CHANNELS, Seen
+from model.clip.seen import Seen
+from model.clip.towers import GRID_CHANNELS
 from training.contrastive import load_weights
 from training.corpus import Captioned, read_photos
 from training.photos import PhotoSet, photos_in_order
@@ -25,7 +26,7 @@ def weights_sha256(pair: ClipPair) -> str:
 
 
 def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
-    """Embeddings (N, D) and grid (N, T, C) float16 of the photos, in their order. Raises EmbeddingsError."""
+    """Embeddings (N, D) and grid (N, T, C) float16 or None of the photos, in their order. Raises EmbeddingsError."""
     rows = store.rows([photo.key for photo in photos])
     return Seen(
         torch.from_numpy(store.vectors[rows]), None if store.grid is None else torch.from_numpy(store.grid[rows])
@@ -72,10 +73,10 @@ def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_ba
     made_by = {
         "model": f"{pair_folder.name}, {pair.preprocess.size} px",
         "checkpoint_sha256": weights_sha256(pair),
-        "normalised": True,
+        "normalised": False,
         "dataset": ", ".join(folder.name for folder in folders),
     }
-    grid = (pair.config.grid_side**2, GRID_CHANNELS)
+    grid = (pair.config.grid_side**2, GRID_CHANNELS) if pair.config.grid_side else None
     try:
         with (
             EmbeddingStore.create(out, pair.config.embedding_dim, made_by, grid=grid) as writer,
@@ -87,7 +88,8 @@ def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_ba
                 for indices, pixels in photos_in_order(whole, batch_size, workers):
                     batch = [todo[i] for i in indices]
                     seen = pair.see(pair.preprocess.normalize(pixels.to(device)))
-                    writer.append([p.key for p in batch], seen.embedding.cpu().numpy(), seen.grid.cpu().numpy())
+                    cells = None if seen.grid is None else seen.grid.cpu().numpy()
+                    writer.append([p.key for p in batch], seen.embedding.cpu().numpy(), cells)
                     bar.update(len(batch))
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None

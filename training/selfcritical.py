@@ -16,7 +16,7 @@ from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions, decode
 from model.caption.promises import makes_promise
-from model.clip.towers import Seen
+from model.clip.seen import Seen
 from training.captioning import caption_loss, dev_cider, drawn, encode_photos, row_losses, spread
 from training.corpus import Captioned, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
@@ -117,7 +117,8 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
             yield epoch * steps + step, task, places.tolist()
 
     def part(indices: list[int]) -> Seen:
-        return Seen(seen.embedding[indices].to(loop.device), seen.grid[indices].float().to(loop.device))
+        cells = None if seen.grid is None else seen.grid[indices].float().to(loop.device)
+        return Seen(seen.embedding[indices].to(loop.device), cells)
 
     def loss_of(batch: tuple[int, Task, list[int]]) -> dict[str, Tensor]:
         step, task, places = batch

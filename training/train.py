@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions
-from model.clip.towers import GRID_CHANNELS, Seen
+from model.clip.seen import Seen
+from model.clip.towers import GRID_CHANNELS
 from training.captioning import caption_loss, dev_cider, drawn, encode_photos, new_clipcap, spread
 from training.contrastive import load_weights
 from training.corpus import read_photos

@@ -9,8 +9,8 @@ from torch import nn
 from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions, Hypothesis, decode
 from model.caption.promises import makes_promise
-from model.caption.tokenizer import CaptionTokenizer
-from model.clip.towers import Seen
+from model.caption.tokenizer import CaptionTokenizer, Gpt2Tokenizer
+from model.clip.seen import Seen
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Caption:
 class Captioner(nn.Module):
     """A ClipCap with its tokenizer and its way of decoding."""
 
-    def __init__(self, clipcap: ClipCap, tokenizer: CaptionTokenizer, options: DecodingOptions):
+    def __init__(self, clipcap: ClipCap, tokenizer: CaptionTokenizer | Gpt2Tokenizer, options: DecodingOptions):
         super().__init__()
         self.clipcap, self.tokenizer, self.options = clipcap, tokenizer, options
 
@@ -37,7 +37,8 @@ class Captioner(nn.Module):
     ) -> list[list[Caption]]:
         """Embedding (B, D) and grid (B, T, C) -> for each photo its captions, best first.
 
-        A guide never holds a promise (`model.caption.promises`). Raises ValueError for an unknown language or style.
+        A guide never holds a promise (`model.caption.promises`). Raises NotTaught for a language or style of
+        which it knows nothing.
         """
         prompt = self.tokenizer.prompt(language, style)
         prefix = self.clipcap.prefix(seen.embedding, seen.grid)
@@ -48,9 +49,8 @@ class Captioner(nn.Module):
         def promise(token_ids: list[int]) -> bool:
             return makes_promise(self.tokenizer.decode(token_ids), language)
 
-        found = decode(
-            self.clipcap, prefix, prompt, self.tokenizer.end_id, options, promise if style == "guide" else None
-        )
+        end_id = self.tokenizer.full_stop_id if options.search == "clipcap" else self.tokenizer.end_id
+        found = decode(self.clipcap, prefix, prompt, end_id, options, promise if style == "guide" else None)
         return [[self._caption(hypothesis) for hypothesis in own] for own in found]
 
     def _caption(self, hypothesis: Hypothesis) -> Caption:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from model.caption.clipcap import ClipCap
+from model.caption.reader import Reader
 
 Forbidden = Callable[[list[int]], bool]
 
@@ -16,7 +17,9 @@ class DecodingOptions:
     """How to decode. `beams`: hypotheses a photo, 1 is greedy. `max_tokens`: of a caption, without its end token.
     `length_penalty`: a finished hypothesis scores sum of log-probabilities / length ** length_penalty (arXiv
     1609.08144 without its constant). `no_repeat_ngram`: no run of so many tokens twice, 0 for no limit. `samples`:
-    captions drawn at random instead, with `temperature` and from the `top_p` likeliest tokens (arXiv 1904.09751)."""
+    captions drawn at random instead, with `temperature` and from the `top_p` likeliest tokens (arXiv 1904.09751).
+    `search`: "beam", or "clipcap" for that of the original ClipCap (`DecodingOptions.clipcap()`), which knows only
+    `beams` and `max_tokens`."""
 
     beams: int = 4
     max_tokens: int = 44
@@ -25,6 +28,12 @@ class DecodingOptions:
     samples: int = 0
     temperature: float = 1.0
     top_p: float = 1.0
+    search: str = "beam"
+
+    @classmethod
+    def clipcap(cls, beams: int = 7, max_tokens: int = 40) -> "DecodingOptions":
+        """Token for token what the original ClipCap decodes: captions end with a full stop."""
+        return cls(beams=beams, max_tokens=max_tokens, search="clipcap")
 
     def __post_init__(self):
         if self.beams < 1 or self.max_tokens < 1:
@@ -39,6 +48,10 @@ class DecodingOptions:
             raise ValueError("temperature must be above 0 and top_p above 0 and at most 1")
         if self.samples and self.length_penalty != 1.0:
             raise ValueError("length_penalty ranks beams; it does nothing to samples")
+        if self.search not in ("beam", "clipcap"):
+            raise ValueError(f"search is {self.search!r}; use beam or clipcap")
+        if self.search == "clipcap" and (self.samples or self.no_repeat_ngram or self.length_penalty != 1.0):
+            raise ValueError("the search clipcap knows neither samples nor no_repeat_ngram nor length_penalty")
 
 
 @dataclass(frozen=True)
@@ -65,7 +78,11 @@ def decode(
     No hypothesis has tokens for which `forbidden(token_ids)` is true.
     """
     copies = options.samples or options.beams
-    stream = _Stream(captioner, prefix, prompt)
+    stream = _Stream(captioner, prefix, prompt, copies, options.max_tokens)
+    if options.search == "clipcap":
+        if forbidden is not None:
+            raise ValueError("the search clipcap cannot leave captions out; use the search beam")
+        return _clipcap_search(stream, prefix.shape[0], copies, end_id, options.max_tokens)
     search = _sample if options.samples else _beam_search
     return search(stream, prefix.shape[0], copies, end_id, options, forbidden or (lambda ids: False))
 
@@ -73,25 +90,24 @@ def decode(
 class _Stream:
     """Next-token log-probabilities of a batch of growing sequences; prefix and prompt are read once a photo."""
 
-    def __init__(self, captioner: ClipCap, prefix: Tensor, prompt: list[int]):
-        self._captioner = captioner
-        _, self._cache = captioner.read(prefix=prefix, last_only=True)
-        self.log_probs = self._read(torch.tensor(prompt, device=prefix.device).expand(prefix.shape[0], -1))  # (B, V)
+    def __init__(self, captioner: ClipCap, prefix: Tensor, prompt: list[int], copies: int, max_tokens: int):
+        photos, length, _ = prefix.shape
+        self._reader = Reader(captioner.gpt, photos * copies, length + len(prompt) + max_tokens + 1)
+        asked = torch.tensor(prompt, dtype=torch.long, device=prefix.device).expand(photos, -1)
+        self.log_probs = self._reader.read(torch.cat([prefix, self._reader.embed(asked)], dim=1))  # (B, V)
 
     def copy(self, copies: int) -> None:
         """Each sequence `copies` times, in a row."""
-        self._cache.batch_repeat_interleave(copies)
+        self._reader.repeat(len(self.log_probs), copies)
 
     def step(self, tokens: list[int], rows: list[int] | None = None) -> None:
         """Add a token to each sequence, after putting sequence `rows[i]` in place i."""
         device = self.log_probs.device
         if rows is not None and rows != list(range(len(rows))):
-            self._cache.batch_select_indices(torch.tensor(rows, device=device))
-        self.log_probs = self._read(torch.tensor(tokens, device=device)[:, None])  # (rows, V)
-
-    def _read(self, tokens: Tensor) -> Tensor:
-        logits, self._cache = self._captioner.read(tokens=tokens, cache=self._cache, last_only=True)
-        return logits[:, -1].float().log_softmax(-1)
+            self._reader.select(torch.tensor(rows, device=device))
+        self.log_probs = self._reader.read(
+            self._reader.embed(torch.tensor(tokens, device=device)[:, None])
+        )  # (rows, V)
 
 
 @dataclass
@@ -158,6 +174,37 @@ def _beam_search(
             rows = list(range(photos * beams))  # all copies are alike
         stream.step(tokens, rows)
     return [sorted(own, key=lambda h: -h.score)[:beams] for own in finished]
+
+
+def _clipcap_search(stream: _Stream, photos: int, beams: int, stop_id: int, max_tokens: int) -> list[list[Hypothesis]]:
+    """The original's beam search: the K best of (B, K, V) by mean log-probability at every step. A stopped beam stays
+    among them, its mean unchanged, and goes on with token 0 at no cost; all ends when every beam has stopped."""
+    totals, tokens = stream.log_probs.topk(beams)  # (B, K)
+    steps, sequences = totals[..., None], tokens[..., None]  # (B, K, T): log-probabilities and tokens
+    lengths, stopped = torch.ones_like(totals), tokens == stop_id
+    stream.copy(beams)
+    sources = torch.arange(beams, device=totals.device).expand(photos, beams)
+    first = torch.arange(photos, device=totals.device)[:, None] * beams
+    while sequences.shape[-1] < max_tokens and not stopped.all():
+        stream.step(tokens.flatten().tolist(), (first + sources).flatten().tolist())
+        log_probs = stream.log_probs.view(photos, beams, -1)
+        log_probs = log_probs.masked_fill(stopped[..., None], float("-inf"))
+        log_probs[..., 0] = log_probs[..., 0].masked_fill(stopped, 0.0)
+        lengths = lengths + ~stopped
+        means, flat = ((totals[..., None] + log_probs) / lengths[..., None]).flatten(1).topk(beams)
+        sources, tokens = flat // log_probs.shape[-1], flat % log_probs.shape[-1]
+        step = log_probs.flatten(1).gather(1, flat)
+        lengths, stopped = lengths.gather(1, sources), stopped.gather(1, sources)
+        totals = means * lengths
+        along = sources[..., None].expand_as(sequences)
+        steps = torch.cat([steps.gather(1, along), step[..., None]], dim=-1)
+        sequences = torch.cat([sequences.gather(1, along), tokens[..., None]], dim=-1)
+        stopped = stopped | (tokens == stop_id)
+    found = []
+    for own in zip((totals / lengths).tolist(), lengths.int().tolist(), sequences.tolist(), steps.tolist()):
+        rows = sorted(zip(*own), key=lambda row: -row[0])
+        found.append([Hypothesis(tuple(ids[:n]), tuple(log_probs[:n]), score) for score, n, ids, log_probs in rows])
+    return found
 
 
 def _without_repeats(log_probs: Tensor, alive: list[list[_Beam]], width: int, n: int) -> Tensor:

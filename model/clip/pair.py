@@ -1,23 +1,32 @@
 """A CLIP pair behind one interface: photos and sentences to embeddings of the same space (arXiv 2103.00020)."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from model.caption.tokenizer import CaptionTokenizer
 from model.clip.preprocess import MOBILENET, Preprocess
-from model.clip.towers import MobileNetTower, Seen, text_tower
+from model.clip.resnet import ModifiedResNet
+from model.clip.seen import Seen
+from model.clip.towers import MobileNetTower, ViTTower, text_tower
 
 TEXTS_AT_ONCE = 64
 
 
+class TextTokenizer(Protocol):
+    """What a pair wants of a tokenizer."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+
 @dataclass(frozen=True)
 class PairConfig:
-    """Shape of the small pair: D, side of the pooled grid, and the text tower's vocabulary, width, layers, heads and
-    longest sentence in tokens."""
+    """Shape of a pair. `image`: "mobilenet" (with a grid of `grid_side`), "resnet" (CLIP's RN family) or "vit"; the
+    other `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
+    `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens."""
 
     vocabulary: int
     pad_id: int
@@ -28,29 +37,57 @@ class PairConfig:
     text_layers: int = 3
     text_heads: int = 4
     text_context: int = 48
+    start_id: int | None = None
+    tokenizer: str = "caption"
+    activation: str = "gelu"
+    image: str = "mobilenet"
+    image_layers: tuple[int, ...] = ()
+    image_width: int = 0
+    image_heads: int = 0
+    image_size: int = 0
+    image_patch: int = 0
+
+    def __post_init__(self):
+        for name, known in (("image", ("mobilenet", "resnet", "vit")), ("tokenizer", ("caption", "clip"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; use one of {', '.join(known)}")
+
+
+def _image_tower(config: PairConfig) -> nn.Module:
+    if config.image == "mobilenet":
+        return MobileNetTower(config.embedding_dim, config.grid_side)
+    if config.image == "resnet":
+        return ModifiedResNet(
+            config.image_layers, config.image_width, config.image_heads, config.image_size, config.embedding_dim
+        )
+    return ViTTower(
+        config.embedding_dim, config.image_width, config.image_layers[0], config.image_heads, config.image_size,
+        config.image_patch, config.activation,
+    )  # fmt: skip
 
 
 class ClipPair(nn.Module):
     """Image tower, text tower, temperature, with the preprocessing and the tokenizer that belong to them."""
 
-    def __init__(self, config: PairConfig, tokenizer: CaptionTokenizer, preprocess: Preprocess = MOBILENET):
+    def __init__(self, config: PairConfig, tokenizer: TextTokenizer, preprocess: Preprocess = MOBILENET):
         super().__init__()
         self.config, self.tokenizer, self.preprocess = config, tokenizer, preprocess
-        self.image_tower = MobileNetTower(config.embedding_dim, config.grid_side)
+        self.image_tower = _image_tower(config)
         self.text_tower = text_tower(
             config.vocabulary, config.embedding_dim, config.text_width, config.text_layers, config.text_heads,
-            config.text_context, config.pad_id, config.end_id,
+            config.text_context, config.pad_id, config.end_id, config.activation,
         )  # fmt: skip
         self.logit_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
 
     def see(self, pixels: Tensor) -> Seen:
-        """Pixels (B, 3, S, S) -> embedding (B, D) of length 1 and grid (B, T, C)."""
+        """Pixels (B, 3, S, S) -> Seen."""
         seen = self.image_tower(pixels.contiguous(memory_format=torch.channels_last))
-        return Seen(nn.functional.normalize(seen.embedding.float(), dim=-1), seen.grid)
+        return Seen(seen.embedding.float(), seen.grid)
 
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a sentence, cut to the context and closed by the end token."""
-        return [*self.tokenizer.encode(text)[: self.config.text_context - 1], self.tokenizer.end_id]
+        start = [] if self.config.start_id is None else [self.config.start_id]
+        return [*start, *self.tokenizer.encode(text)[: self.config.text_context - 1 - len(start)], self.config.end_id]
 
     def read(self, rows: list[list[int]]) -> Tensor:
         """Token ids of N sentences -> embeddings (N, D) of length 1. Like lengths go together: little is padding."""
@@ -59,7 +96,7 @@ class ClipPair(nn.Module):
         parts = []
         for places in np.array_split(order, -(-len(rows) // TEXTS_AT_ONCE)):
             ids = [torch.tensor(rows[place]) for place in places]
-            padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_id)
+            padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.config.pad_id)
             parts.append(self.text_tower(input_ids=padded.to(device)).text_embeds.float())
         return nn.functional.normalize(torch.cat(parts)[torch.as_tensor(np.argsort(order), device=device)], dim=-1)
 
@@ -68,9 +105,10 @@ class ClipPair(nn.Module):
         """RGB photos -> (N, D) float32, length 1."""
         device = self.logit_scale.device
         parts = [
-            self.see(self.preprocess(photos[i : i + batch_size]).to(device)).embedding.cpu().numpy()
+            self.see(self.preprocess(photos[i : i + batch_size]).to(device)).embedding
             for i in range(0, len(photos), batch_size)
         ]
+        parts = [nn.functional.normalize(part, dim=-1).cpu().numpy() for part in parts]
         return np.concatenate(parts) if parts else np.zeros((0, self.config.embedding_dim), np.float32)
 
     @torch.inference_mode()

@@ -1,4 +1,7 @@
-"""Photo to pixels: the one place for sizes and constants, used by training and serving alike."""
+"""Photo to pixels: the one place for sizes and constants, used by training and serving alike.
+
+"crop" is CLIP's own preparation (arXiv 2103.00020, as published): bicubic to the short side, then the centre.
+"""
 
 from dataclasses import dataclass
 
@@ -33,10 +36,20 @@ class Preprocess:
 
     def resize(self, photo: Image.Image, box: tuple[float, float, float, float] | None = None) -> np.ndarray:
         """RGB photo -> (size, size, 3) uint8, of `box` or of what `fit` says."""
-        photo = photo.convert("RGB").resize(
-            (self.size, self.size), Image.Resampling.BICUBIC, box=box or self.box(photo), reducing_gap=2.0
-        )
+        photo = photo.convert("RGB")
+        if box is None and self.fit == "crop":
+            photo = self._short_side_then_centre(photo)
+        else:
+            box = box or self.box(photo)
+            photo = photo.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
         return np.array(photo)  # a writable copy, as torch wants
+
+    def _short_side_then_centre(self, photo: Image.Image) -> Image.Image:
+        """CLIP's own two steps, in its rounding; one resize of the cut itself would differ by a level or two."""
+        width, height = (int(self.size * side / min(photo.size)) for side in photo.size)
+        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        resized = photo.resize((width, height), Image.Resampling.BICUBIC)
+        return resized.crop((left, top, left + self.size, top + self.size))
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """(B, size, size, 3) uint8 -> (B, 3, size, size) float32, channels last in memory."""
@@ -50,3 +63,9 @@ class Preprocess:
 
 # MobileNetV2 was trained on pixels in [-1, 1]; photos are squashed because the training photos are.
 MOBILENET = Preprocess(size=224, fit="squash", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+
+
+def clip_preprocess(size: int) -> Preprocess:
+    """As CLIP was trained: the constants are published with it."""
+    mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+    return Preprocess(size, fit="crop", mean=mean, std=std)

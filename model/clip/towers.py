@@ -1,19 +1,19 @@
-"""The small CLIP pair's towers: MobileNetV2 for photos, a transformer for sentences."""
-
-from typing import NamedTuple
+"""Towers that come from transformers: MobileNetV2 and ViT for photos, CLIP's transformer for sentences."""
 
 from torch import Tensor, nn
-from transformers import CLIPTextConfig, CLIPTextModelWithProjection, MobileNetV2Config, MobileNetV2Model
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    MobileNetV2Config,
+    MobileNetV2Model,
+)
 from transformers.models.mobilenet_v2.modeling_mobilenet_v2 import MobileNetV2ConvLayer
 
+from model.clip.seen import Seen
+
 GRID_CHANNELS = 1280
-
-
-class Seen(NamedTuple):
-    """What the image tower saw. `embedding`: (B, D), not yet of length 1. `grid`: (B, T, 1280)."""
-
-    embedding: Tensor
-    grid: Tensor
 
 
 class MobileNetTower(nn.Module):
@@ -49,9 +49,32 @@ def _fold(layer: MobileNetV2ConvLayer) -> None:
         layer.activation = nn.ReLU6(inplace=True)
 
 
+class ViTTower(nn.Module):
+    """CLIP's vision transformer (`activation` as in `text_tower`). Pixels (B, 3, size, size) -> Seen without a grid."""
+
+    def __init__(self, embedding_dim: int, width: int, layers: int, heads: int, size: int, patch: int, activation: str):
+        super().__init__()
+        self.model = CLIPVisionModelWithProjection(
+            CLIPVisionConfig(
+                hidden_size=width,
+                intermediate_size=4 * width,
+                num_hidden_layers=layers,
+                num_attention_heads=heads,
+                image_size=size,
+                patch_size=patch,
+                projection_dim=embedding_dim,
+                hidden_act=activation,
+            )
+        )
+
+    def forward(self, pixels: Tensor) -> Seen:
+        return Seen(self.model(pixels).image_embeds, None)
+
+
 def text_tower(
-    vocabulary: int, embedding_dim: int, width: int, layers: int, heads: int, context: int, pad_id: int, end_id: int
-) -> CLIPTextModelWithProjection:
+    vocabulary: int, embedding_dim: int, width: int, layers: int, heads: int, context: int, pad_id: int, end_id: int,
+    activation: str,
+) -> CLIPTextModelWithProjection:  # fmt: skip
     """An untrained CLIP text tower: causal, pooled at the end token, projected to D."""
     return CLIPTextModelWithProjection(
         CLIPTextConfig(
@@ -62,7 +85,7 @@ def text_tower(
             num_attention_heads=heads,
             max_position_embeddings=context,
             projection_dim=embedding_dim,
-            hidden_act="gelu",
+            hidden_act=activation,
             pad_token_id=pad_id,
             bos_token_id=end_id,
             eos_token_id=end_id,

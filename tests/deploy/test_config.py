@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.config import LANGUAGES, LIMITS, STYLES, Settings, SettingsError
-from model import describe
+from deploy.config import LIMITS, Settings, SettingsError
 
 
 def test_defaults_hold_where_nothing_is_set():
@@ -31,8 +30,3 @@ def test_each_setting_is_read(tmp_path):
 def test_a_bad_value_names_its_variable(name, value):
     with pytest.raises(SettingsError, match=rf"^SIGHTLINE_{name.upper()} is '{value}'; it must be a whole number from"):
         Settings.from_environment({"SIGHTLINE_" + name.upper(): value})
-
-
-def test_what_may_be_asked_is_what_the_model_can():
-    assert LANGUAGES == describe.LANGUAGES
-    assert STYLES == describe.STYLES

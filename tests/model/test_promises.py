@@ -1,12 +1,15 @@
 """A guide promises nothing: such clauses leave the training text and cannot be decoded."""
 
+from collections import defaultdict
+
 import pytest
 import torch
 from tiny import checkpoint_parts
 
 from model.caption.decoding import DecodingOptions
 from model.caption.promises import makes_promise, without_promises
-from model.clip.towers import Seen
+from model.caption.reader import Reader
+from model.clip.seen import Seen
 
 PROMISES = {
     "en": [
@@ -82,23 +85,22 @@ def test_training_text_loses_them(language, text, kept):
     "options", [DecodingOptions(beams=3, max_tokens=12), DecodingOptions(beams=1, samples=6, max_tokens=12)]
 )
 @pytest.mark.parametrize("language, promise", [("en", "the road is clear"), ("id", "jalan tampak kosong")])
-def test_a_captioner_that_wants_to_promise_cannot(language, promise, options):
+def test_a_captioner_that_wants_to_promise_cannot(monkeypatch, language, promise, options):
     """A GPT-2 forced towards the sentence by its output bias says it as a caption, but not as a guide."""
     _, captioner = checkpoint_parts()
     ids = [*captioner.tokenizer.encode(promise), captioner.tokenizer.end_id]
-    gpt = captioner.clipcap.gpt
     start = captioner.clipcap.config.prefix_total + 2  # position of the first caption token
-    original = gpt.forward
+    read, lengths = Reader.read, defaultdict(int)
 
-    def insisting(*args, past_key_values=None, **kwargs):
-        before = past_key_values.get_seq_length() if past_key_values is not None else 0
-        out = original(*args, past_key_values=past_key_values, **kwargs)
-        place = before + (kwargs.get("input_ids").shape[1] if kwargs.get("input_ids") is not None else 0) - start
+    def insisting(reader, x):
+        log_probs = read(reader, x)
+        lengths[reader] += x.shape[1]
+        place = lengths[reader] - start
         if 0 <= place < len(ids):
-            out.logits[:, -1, ids[place]] += 100.0
-        return out
+            log_probs[:, ids[place]] += 100.0
+        return log_probs
 
-    gpt.forward = insisting
+    monkeypatch.setattr(Reader, "read", insisting)
     seen = Seen(torch.randn(1, 16), torch.randn(1, 4, 1280))
     said = captioner.caption(seen, language, "caption", options)[0]
     assert any(makes_promise(c.text, language) for c in said)

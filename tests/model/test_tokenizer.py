@@ -3,7 +3,8 @@
 import pytest
 from tiny import TEXTS, tokenizer
 
-from model.caption.tokenizer import LANGUAGES, STYLES, CaptionTokenizer, clean
+from model.caption.tokenizer import CaptionTokenizer, clean
+from model.ways import LANGUAGES, STYLES
 
 
 def test_round_trip():

@@ -10,7 +10,7 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 from tiny import clipcap  # noqa: E402
 
-from model.clip.towers import Seen  # noqa: E402
+from model.clip.seen import Seen  # noqa: E402
 from training.captioning import caption_loss, drawn, row_losses  # noqa: E402
 
 # Of three photos: two sentences, one and three.

@@ -1,0 +1,91 @@
+"""ClipCap's own checkpoints (arXiv 2111.09734): a bare state dict becomes our ClipCap, every size read from it."""
+
+import re
+
+import torch
+from torch import Tensor
+
+from model.caption.clipcap import ClipCap, ClipCapConfig
+from model.tensors import TensorsError, assign
+
+HEAD_WIDTH = 64  # of every published GPT-2
+
+
+def has_language_model(tensors: dict[str, Tensor]) -> bool:
+    """Whether a ClipCap file holds GPT-2 beside its mapping network."""
+    return any(name.startswith("gpt.") for name in tensors)
+
+
+def clipcap_of(
+    tensors: dict[str, Tensor], gpt: dict[str, Tensor] | None = None, *, mapper_heads: int = 8, normalized: bool = False
+) -> ClipCap:
+    """The captioner that these tensors are, float32, in eval mode.
+
+    `gpt`: GPT-2's own tensors, for a file that holds the mapping network alone. `mapper_heads` cannot be read from the
+    tensors; the original has 8. `normalized`: whether it was trained on embeddings of length 1; the original was not.
+    Raises TensorsError.
+    """
+    mapper = _part(tensors, "clip_project.")
+    if not mapper:
+        raise TensorsError("the file has no tensor clip_project.*; it is no ClipCap checkpoint")
+    if not has_language_model(tensors) and gpt is None:
+        raise TensorsError("the file holds the mapping network alone; give the GPT-2 it was trained with as well")
+    language = _gpt_names(_part(tensors, "gpt.") or gpt)
+    try:
+        shape = _gpt_shape(language)
+        shape |= _mapper_shape(mapper, shape["width"])
+    except KeyError as error:
+        raise TensorsError(f"the file has no tensor {error.args[0]}; it is no ClipCap checkpoint") from None
+    if shape["mapper"] == "transformer":
+        shape["mapper_heads"] = mapper_heads
+    with torch.device("meta"):
+        clipcap = ClipCap(ClipCapConfig(**shape, normalized=normalized, dropout=0.0))
+    named = {f"mapper.{k}": v for k, v in mapper.items()} | {f"gpt.{k}": v for k, v in language.items()}
+    for name, tensor in clipcap.state_dict().items():
+        if name not in named or named[name].shape != tensor.shape:
+            found = list(named[name].shape) if name in named else "missing"
+            raise TensorsError(f"the file's {name} should have shape {list(tensor.shape)} but is {found}")
+    assign(clipcap, {k: v.float() for k, v in named.items()})
+    clipcap.gpt.tie_weights()
+    return clipcap.eval()
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _gpt_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """GPT-2's tensors with "transformer." before their names, its tied output layer among them; without the constant
+    masks that older files hold."""
+    named = {k if k.startswith(("transformer.", "lm_head.")) else f"transformer.{k}": v for k, v in tensors.items()}
+    named = {k: v for k, v in named.items() if not re.search(r"\.attn\.(masked_)?bias$", k)}
+    if "transformer.wte.weight" in named:
+        named["lm_head.weight"] = named["transformer.wte.weight"]
+    return named
+
+
+def _gpt_shape(named: dict[str, Tensor]) -> dict:
+    vocabulary, width = named["transformer.wte.weight"].shape
+    layers = {match[1] for name in named if (match := re.match(r"transformer\.h\.(\d+)\.", name))}
+    return {
+        "vocabulary": vocabulary,
+        "width": width,
+        "layers": len(layers),
+        "heads": max(1, width // HEAD_WIDTH),
+        "positions": len(named["transformer.wpe.weight"]),
+    }
+
+
+def _mapper_shape(mapper: dict[str, Tensor], width: int) -> dict:
+    if "prefix_const" not in mapper:
+        embedding_dim, out = mapper["model.0.weight"].shape[1], len(mapper["model.2.weight"])
+        return {"mapper": "mlp", "embedding_dim": embedding_dim, "prefix_length": out // width}
+    out, embedding_dim = mapper["linear.weight"].shape
+    layers = {match[1] for name in mapper if (match := re.match(r"transformer\.layers\.(\d+)\.", name))}
+    return {
+        "mapper": "transformer",
+        "embedding_dim": embedding_dim,
+        "prefix_length": len(mapper["prefix_const"]),
+        "clip_length": out // width,
+        "mapper_layers": len(layers),
+    }

@@ -1,0 +1,66 @@
+"""GPT-2 read token by token for decoding: the numbers of transformers' own forward, without what that costs a call."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import GPT2LMHeadModel
+
+
+class Reader:
+    """A batch of growing sequences and their keys and values, in memory that is set aside once.
+
+    `rows`: sequences at most; `room`: tokens of each at most.
+    """
+
+    def __init__(self, gpt: GPT2LMHeadModel, rows: int, room: int):
+        config, weight = gpt.config, gpt.transformer.wte.weight
+        self._gpt = gpt
+        self._heads, self._width = config.n_head, config.n_embd
+        shape = (config.n_layer, 2, rows, config.n_head, room, config.n_embd // config.n_head)
+        self._cache = torch.empty(shape, dtype=weight.dtype, device=weight.device)  # (L, 2, R, H, T, W/H)
+        self._length = 0
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Tokens (R, T) -> what `read` takes (R, T, W)."""
+        return self._gpt.transformer.wte(tokens)
+
+    def read(self, x: Tensor) -> Tensor:
+        """Add T tokens (R, T, W), as embedded, to every sequence -> log-probabilities of the next one (R, V) float32.
+
+        More than one token can be read at the start only.
+        """
+        transformer = self._gpt.transformer
+        rows, count, width = x.shape
+        start, end = self._length, self._length + count
+        x = x + transformer.wpe.weight[start:end]
+        for layer, block in enumerate(transformer.h):
+            y = F.layer_norm(x, (width,), block.ln_1.weight, block.ln_1.bias, block.ln_1.eps)
+            queries, keys, values = (
+                part.view(rows, count, self._heads, -1).transpose(1, 2)  # (R, H, T, W/H)
+                for part in _linear(y, block.attn.c_attn).split(width, dim=2)
+            )
+            kept_keys, kept_values = self._cache[layer, 0, :rows], self._cache[layer, 1, :rows]
+            kept_keys[:, :, start:end], kept_values[:, :, start:end] = keys, values
+            y = F.scaled_dot_product_attention(
+                queries, kept_keys[:, :, :end], kept_values[:, :, :end], is_causal=count > 1
+            )
+            x = x + _linear(y.transpose(1, 2).reshape(rows, count, width), block.attn.c_proj)
+            y = F.layer_norm(x, (width,), block.ln_2.weight, block.ln_2.bias, block.ln_2.eps)
+            x = x + _linear(F.gelu(_linear(y, block.mlp.c_fc), approximate="tanh"), block.mlp.c_proj)
+        self._length = end
+        last = transformer.ln_f(x[:, -1])
+        return F.linear(last, self._gpt.lm_head.weight).float().log_softmax(-1)
+
+    def repeat(self, count: int, copies: int) -> None:
+        """Each of the first `count` sequences `copies` times, in a row."""
+        self.select(torch.arange(count, device=self._cache.device).repeat_interleave(copies))
+
+    def select(self, sources: Tensor) -> None:
+        """Put sequence `sources[i]` in place i."""
+        kept = self._cache[:, :, :, :, : self._length]
+        kept[:, :, : len(sources)] = kept.index_select(2, sources)
+
+
+def _linear(x: Tensor, layer) -> Tensor:
+    """transformers' Conv1D: a linear layer with its weight the other way round."""
+    return torch.addmm(layer.bias, x.view(-1, x.shape[-1]), layer.weight).view(*x.shape[:-1], -1)

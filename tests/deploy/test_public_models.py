@@ -1,0 +1,56 @@
+"""A checkpoint in the layout of the original ClipCap serves; what it was never taught is said, in both ways in."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from deploy.config import Settings
+from deploy.main import create_app
+from model import checkpoint
+from tests.conftest import run_main
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
+import original  # noqa: E402
+import published  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A small ClipCap, imported from its `.pt`, its CLIP and GPT-2's tokenizer."""
+    made = tmp_path_factory.mktemp("original")
+    words, clip_words = original.gpt2_tokenizer(), published.clip_tokenizer()
+    words.save(str(made / "gpt2.json"))
+    clip_words.save(str(made / "clip.json"))
+    torch.save(published.resnet_weights(clip_words.get_vocab_size(), dim=24), made / "RN.pt")
+    gpt = {f"gpt.{name}": tensor for name, tensor in original.gpt2(words.get_vocab_size()).state_dict().items()}
+    torch.save(original.mapper("transformer", 24) | gpt, made / "clipcap.pt")
+    loaded = checkpoint.import_original(
+        made / "clipcap.pt", (made / "RN.pt", made / "clip.json"), (made / "none", made / "gpt2.json")
+    )
+    checkpoint.save(made / "out", loaded.name, loaded.pair, loaded.captioner, torch.float32)
+    return made / "out"
+
+
+def test_it_serves(folder, tmp_path, speaker, cat):
+    app = create_app(Settings(instance=tmp_path / "instance", model=folder), speaker=speaker)
+    client = app.test_client()
+    answer = client.post("/api/v1/describe", data=cat)
+    assert answer.status_code == 201 and answer.json["model"] == "clipcap" and answer.json["caption"]["text"]
+    for query, words in (
+        ("lang=id", "unknown language 'id'; use one of en"),
+        ("style=guide", "'guide'; use one of caption"),
+    ):
+        refused = client.post(f"/api/v1/describe?{query}", data=cat)
+        assert refused.status_code == 422 and words in refused.json["detail"]
+    assert len(list((tmp_path / "instance" / "photos").iterdir())) == 3  # jpg, mp3 and wav of the one that was told
+    app.extensions["sightline"].inference.close()
+    app.extensions["sightline"].library.close()
+
+
+def test_in_the_terminal(folder):
+    done = run_main("describe", "--lang", "id", "data/samples/chelsea.jpg", SIGHTLINE_MODEL=str(folder))
+    assert done.returncode == 1 and "unknown language 'id'; use one of en" in done.stderr
+    done = run_main("describe", "data/samples/chelsea.jpg", SIGHTLINE_MODEL="clipcap-coco")
+    assert done.returncode == 1 and "python -m model.hub pull clipcap-coco" in done.stderr
