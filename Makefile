@@ -40,12 +40,17 @@ train: $(VENV)/.tests
 		--size 160 --frozen-layers 11 --word-weight 0.5 --epochs 7 --until 4 --warmup 60 --ema 0.99
 	$(STEP).contrastive $(SETS) --language $(RUNS)/language --start $(RUNS)/contrastive --out $(RUNS)/joint \
 		--size 192 --word-weight 0.3 --caption-weight 1 --epochs 1 --learning-rate 6e-4 --warmup 20 --ema 0.98
-	$(STEP).prepare $(SETS) --pair $(RUNS)/joint --out $(RUNS)/embeddings
-	$(STEP).train $(SETS) --pair $(RUNS)/joint --embeddings $(RUNS)/embeddings --out $(RUNS)/captioner \
-		--epochs 3 --captions 5 --learning-rate 6e-4 --warmup 40 --ema 0.995
-	$(STEP).selfcritical $(SETS) --start $(RUNS)/captioner --embeddings $(RUNS)/embeddings --out $(RUNS)/tuned \
-		--steps 350 --learning-rate 1e-4 --warmup 20 --ema 0.98
-	$(STEP).release --start $(RUNS)/tuned --name sightline-small-0 --out model/default
+	$(STEP).prepare $(SETS) --pair $(RUNS)/joint --out $(RUNS)/embeddings-joint
+	$(STEP).train $(SETS) --pair $(RUNS)/joint --embeddings $(RUNS)/embeddings-joint --out $(RUNS)/first \
+		--epochs 2 --captions 5 --learning-rate 8e-4 --warmup 40 --ema 0.995
+	$(STEP).contrastive $(SETS) --language $(RUNS)/language --start $(RUNS)/first --out $(RUNS)/pair \
+		--size 160 --frozen-layers 11 --captions 1 --caption-weight 0.5 --word-weight 0.2 --epochs 5 \
+		--learning-rate 7e-4 --warmup 40 --ema 0.99
+	$(STEP).prepare $(SETS) --pair $(RUNS)/pair --out $(RUNS)/embeddings
+	$(STEP).train $(SETS) --pair $(RUNS)/pair --embeddings $(RUNS)/embeddings --out $(RUNS)/captioner \
+		--epochs 5 --batch-size 32 --learning-rate 7e-4 --warmup 60 --ema 0.997
+	$(STEP).release --start $(RUNS)/captioner --name sightline-small-1 --beams 5 --length-penalty 1.3 \
+		--no-repeat-ngram 3 --out model/default
 
 # The figures of the model card, from the test sides.
 SCORE = $(STEP).evaluate --out $(RUNS)/scores
