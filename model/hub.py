@@ -77,13 +77,11 @@ BLOB_SHA256 = re.compile(r"[0-9a-f]{64}")  # how the cache names a large file; s
 
 def cached(name: str) -> list[Path]:
     """The files of NAME, which must have been pulled; nothing is downloaded. Raises HubError."""
-    from huggingface_hub import try_to_load_from_cache
-
     known = _known(name)
-    found = [try_to_load_from_cache(known.repo, file) for file in known.files]
-    if not all(isinstance(path, str) for path in found):
+    found = [path for file in known.files if (path := _in_cache(known, file))]
+    if len(found) < len(known.files):
         raise HubError(f"{name} is not on this machine; get it with: python -m model.hub pull {name}")
-    return [Path(path) for path in found]
+    return found
 
 
 def pull(name: str) -> list[Path]:
@@ -108,8 +106,15 @@ def _known(name: str) -> Known:
     return KNOWN[name]
 
 
+def _in_cache(known: Known, file: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(known.repo, file)
+    return Path(found) if isinstance(found, str) else None
+
+
 def _pull_file(known: Known, file: str) -> Path:
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -119,9 +124,8 @@ def _pull_file(known: Known, file: str) -> Path:
     )
 
     if constants.HF_HUB_OFFLINE:
-        found = try_to_load_from_cache(known.repo, file)
-        if isinstance(found, str):
-            return Path(found)
+        if path := _in_cache(known, file):
+            return path
         raise HubError(f"{file} of {known.repo} is not in the cache and HF_HUB_OFFLINE is set; unset it to download")
     reason = ""
     for attempt in range(TRIES):
@@ -136,13 +140,11 @@ def _pull_file(known: Known, file: str) -> Path:
         except HfHubHTTPError as error:
             status = error.response.status_code if error.response is not None else "no answer"
             reason = f"the hub answered {status}"
-        except OSError as error:
-            if error.errno in NO_ROOM:
+        except Exception as error:  # the transfer's own errors, of whichever library the hub's client uses
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise HubError(
                     f"the disk is full; {known.repo} needs {known.megabytes} MB: make room, or set HF_HOME elsewhere"
                 ) from None
-            reason = str(error).split("\n")[0] or type(error).__name__
-        except Exception as error:  # the transfer's own errors, of whichever library the hub's client uses
             reason = str(error).split("\n")[0] or type(error).__name__
         else:
             if _is_whole(path):

@@ -2,8 +2,10 @@
 
 import io
 import pickle
+import re
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -43,6 +45,19 @@ def read_tensors(path: Path | str) -> dict[str, Tensor]:
     if not isinstance(found, dict) or not found or not all(isinstance(v, Tensor) for v in found.values()):
         raise TensorsError(f"{path} holds no state dict, that is names with tensors")
     return dict(found)
+
+
+def check_shapes(module: nn.Module, tensors: dict[str, Tensor], where: str) -> None:
+    """Raise TensorsError, its sentence beginning with `where`, unless all that `module` holds is there in its shape."""
+    for name, tensor in module.state_dict().items():
+        if name not in tensors or tensors[name].shape != tensor.shape:
+            found = list(tensors[name].shape) if name in tensors else "missing"
+            raise TensorsError(f"{where}{name} should have shape {list(tensor.shape)} but is {found}")
+
+
+def count_layers(names: Iterable[str], pattern: str) -> int:
+    """How many layers `names` have; the first group of `pattern` is a layer's number."""
+    return max((int(match[1]) + 1 for name in names if (match := re.match(pattern, name))), default=0)
 
 
 def assign(module: nn.Module, tensors: dict[str, Tensor]) -> None:

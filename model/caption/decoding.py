@@ -78,10 +78,10 @@ def decode(
     No hypothesis has tokens for which `forbidden(token_ids)` is true.
     """
     copies = options.samples or options.beams
+    if options.search == "clipcap" and forbidden is not None:
+        raise ValueError("the search clipcap cannot leave captions out; use the search beam")
     stream = _Stream(captioner, prefix, prompt, copies, options.max_tokens)
     if options.search == "clipcap":
-        if forbidden is not None:
-            raise ValueError("the search clipcap cannot leave captions out; use the search beam")
         return _clipcap_search(stream, prefix.shape[0], copies, end_id, options.max_tokens)
     search = _sample if options.samples else _beam_search
     return search(stream, prefix.shape[0], copies, end_id, options, forbidden or (lambda ids: False))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from model.caption.clipcap import ClipCap, ClipCapConfig
-from model.tensors import TensorsError, assign
+from model.tensors import TensorsError, assign, check_shapes, count_layers
 
 HEAD_WIDTH = 64  # of every published GPT-2
 
@@ -41,10 +41,7 @@ def clipcap_of(
     with torch.device("meta"):
         clipcap = ClipCap(ClipCapConfig(**shape, normalized=normalized, dropout=0.0))
     named = {f"mapper.{k}": v for k, v in mapper.items()} | {f"gpt.{k}": v for k, v in language.items()}
-    for name, tensor in clipcap.state_dict().items():
-        if name not in named or named[name].shape != tensor.shape:
-            found = list(named[name].shape) if name in named else "missing"
-            raise TensorsError(f"the file's {name} should have shape {list(tensor.shape)} but is {found}")
+    check_shapes(clipcap, named, "the file's ")
     assign(clipcap, {k: v.float() for k, v in named.items()})
     clipcap.gpt.tie_weights()
     return clipcap.eval()
@@ -66,11 +63,10 @@ def _gpt_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _gpt_shape(named: dict[str, Tensor]) -> dict:
     vocabulary, width = named["transformer.wte.weight"].shape
-    layers = {match[1] for name in named if (match := re.match(r"transformer\.h\.(\d+)\.", name))}
     return {
         "vocabulary": vocabulary,
         "width": width,
-        "layers": len(layers),
+        "layers": count_layers(named, r"transformer\.h\.(\d+)\."),
         "heads": max(1, width // HEAD_WIDTH),
         "positions": len(named["transformer.wpe.weight"]),
     }
@@ -81,11 +77,10 @@ def _mapper_shape(mapper: dict[str, Tensor], width: int) -> dict:
         embedding_dim, out = mapper["model.0.weight"].shape[1], len(mapper["model.2.weight"])
         return {"mapper": "mlp", "embedding_dim": embedding_dim, "prefix_length": out // width}
     out, embedding_dim = mapper["linear.weight"].shape
-    layers = {match[1] for name in mapper if (match := re.match(r"transformer\.layers\.(\d+)\.", name))}
     return {
         "mapper": "transformer",
         "embedding_dim": embedding_dim,
         "prefix_length": len(mapper["prefix_const"]),
         "clip_length": out // width,
-        "mapper_layers": len(layers),
+        "mapper_layers": count_layers(mapper, r"transformer\.layers\.(\d+)\."),
     }

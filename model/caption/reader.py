@@ -15,7 +15,7 @@ class Reader:
     def __init__(self, gpt: GPT2LMHeadModel, rows: int, room: int):
         config, weight = gpt.config, gpt.transformer.wte.weight
         self._gpt = gpt
-        self._heads, self._width = config.n_head, config.n_embd
+        self._heads = config.n_head
         shape = (config.n_layer, 2, rows, config.n_head, room, config.n_embd // config.n_head)
         self._cache = torch.empty(shape, dtype=weight.dtype, device=weight.device)  # (L, 2, R, H, T, W/H)
         self._length = 0

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from model.bpe import BpeTokenizer
 from model.ways import LANGUAGES, STYLES, NotTaught
 
 PAD, END = "<|pad|>", "<|end|>"
@@ -19,17 +19,15 @@ def clean(text: str) -> str:
     return text.strip(' ."`').strip()
 
 
-class CaptionTokenizer:
+class CaptionTokenizer(BpeTokenizer):
     """A `tokenizers.Tokenizer` with the control tokens of this project. `pad_id`, `end_id`: int."""
 
     kind = "caption"
     languages, styles = LANGUAGES, STYLES
+    required, otherwise = SPECIAL_TOKENS, "train it with `python -m training.language`"
 
     def __init__(self, tokenizer: Tokenizer):
-        missing = [token for token in SPECIAL_TOKENS if tokenizer.token_to_id(token) is None]
-        if missing:
-            raise ValueError(f"the tokenizer has no token {missing[0]}; train it with `python -m training.language`")
-        self._tokenizer = tokenizer
+        super().__init__(tokenizer)
         self.pad_id = tokenizer.token_to_id(PAD)
         self.end_id = tokenizer.token_to_id(END)
 
@@ -50,19 +48,9 @@ class CaptionTokenizer:
         tokenizer.train_from_iterator(texts, trainer)
         return cls(tokenizer)
 
-    @classmethod
-    def load(cls, path: Path | str) -> "CaptionTokenizer":
-        return cls(Tokenizer.from_file(str(path)))
-
-    def save(self, path: Path | str) -> None:
-        self._tokenizer.save(str(path))
-
-    def __len__(self) -> int:
-        return self._tokenizer.get_vocab_size()
-
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, without control or end tokens."""
-        return self._tokenizer.encode(clean(text), add_special_tokens=False).ids
+        return super().encode(clean(text))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of `ids`; control and end tokens leave no trace."""
@@ -74,35 +62,18 @@ class CaptionTokenizer:
         return [self._tokenizer.token_to_id(f"<|{language}|>"), self._tokenizer.token_to_id(f"<|{style}|>")]
 
 
-class Gpt2Tokenizer:
+class Gpt2Tokenizer(BpeTokenizer):
     """GPT-2's own tokenizer, from its `tokenizer.json`: English captions, no control tokens. `pad_id`, `end_id`: int,
     the same token; `full_stop_id`: the token "." that ends a caption of the original ClipCap."""
 
     kind = "gpt2"
     languages, styles = ("en",), ("caption",)
+    required, otherwise = ("<|endoftext|>", "."), "it is not GPT-2's"
 
     def __init__(self, tokenizer: Tokenizer):
-        found = {name: tokenizer.token_to_id(name) for name in ("<|endoftext|>", ".")}
-        for name, token in found.items():
-            if token is None:
-                raise ValueError(f"the tokenizer has no token {name}; it is not GPT-2's")
-        self._tokenizer = tokenizer
-        self.pad_id = self.end_id = found["<|endoftext|>"]
-        self.full_stop_id = found["."]
-
-    @classmethod
-    def load(cls, path: Path | str) -> "Gpt2Tokenizer":
-        return cls(Tokenizer.from_file(str(path)))
-
-    def save(self, path: Path | str) -> None:
-        self._tokenizer.save(str(path))
-
-    def __len__(self) -> int:
-        return self._tokenizer.get_vocab_size()
-
-    def encode(self, text: str) -> list[int]:
-        """Token ids of `text` as it stands, without the end token."""
-        return self._tokenizer.encode(text, add_special_tokens=False).ids
+        super().__init__(tokenizer)
+        self.pad_id = self.end_id = tokenizer.token_to_id("<|endoftext|>")
+        self.full_stop_id = tokenizer.token_to_id(".")
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of `ids`; the end token leaves no trace."""

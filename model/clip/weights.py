@@ -12,7 +12,7 @@ from torch import Tensor
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import clip_preprocess
 from model.clip.tokenizer import ClipTokenizer
-from model.tensors import TensorsError, assign, read_tensors
+from model.tensors import TensorsError, assign, check_shapes, count_layers, read_tensors
 
 NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size"}  # numbers that OpenAI's archives hold as tensors
 HEAD_WIDTH = 64  # of every published CLIP
@@ -60,16 +60,13 @@ def pair_of(tensors: dict[str, Tensor], tokenizer: ClipTokenizer, source: str = 
         raise TensorsError(f"{source} has no tensor {error.args[0]}; it is no CLIP of the RN or ViT family") from None
     if len(tokenizer) != config.vocabulary:
         raise TensorsError(f"{source} has {config.vocabulary} tokens but the tokenizer {len(tokenizer)}; give its own")
-    size = config.image_size
     with torch.device("meta"):
-        pair = ClipPair(config, tokenizer, clip_preprocess(size))
+        pair = ClipPair(config, tokenizer, clip_preprocess(config.image_size))
     wanted = pair.state_dict()
-    for name, tensor in wanted.items():
-        if name not in named and name.endswith("num_batches_tracked"):  # a counter of training, in some files only
-            named[name] = torch.zeros((), dtype=torch.long)
-        if name not in named or named[name].shape != tensor.shape:
-            found = list(named[name].shape) if name in named else "missing"
-            raise TensorsError(f"{source}: {name} should have shape {list(tensor.shape)} but is {found}")
+    for name in wanted:
+        if name.endswith("num_batches_tracked"):  # a counter of training, in some files only
+            named.setdefault(name, torch.zeros((), dtype=torch.long))
+    check_shapes(pair, named, f"{source}: ")
     unknown = next((name for name in named if name not in wanted), None)
     if unknown is not None:
         raise TensorsError(f"{source} holds {unknown}, for which a CLIP has no place")
@@ -138,7 +135,7 @@ def _config(named: dict[str, Tensor], tokenizer: ClipTokenizer) -> PairConfig:
         embedding_dim=len(named["text_tower.text_projection.weight"]),
         grid_side=0,
         text_width=text_width,
-        text_layers=_count(named, rf"{re.escape(text)}encoder\.layers\.(\d+)\."),
+        text_layers=count_layers(named, rf"{re.escape(text)}encoder\.layers\.(\d+)\."),
         text_heads=max(1, text_width // HEAD_WIDTH),
         text_context=len(named[f"{text}embeddings.position_embedding.weight"]),
         tokenizer="clip",
@@ -154,7 +151,7 @@ def _image_shape(named: dict[str, Tensor]) -> dict:
         side = round((len(named[f"{vit}embeddings.position_embedding.weight"]) - 1) ** 0.5)
         return {
             "image": "vit",
-            "image_layers": (_count(named, rf"{re.escape(vit)}encoder\.layers\.(\d+)\."),),
+            "image_layers": (count_layers(named, rf"{re.escape(vit)}encoder\.layers\.(\d+)\."),),
             "image_width": width,
             "image_heads": max(1, width // HEAD_WIDTH),
             "image_size": side * patch,
@@ -164,13 +161,8 @@ def _image_shape(named: dict[str, Tensor]) -> dict:
     side = round((len(named["image_tower.attnpool.positional_embedding"]) - 1) ** 0.5)
     return {
         "image": "resnet",
-        "image_layers": tuple(_count(named, rf"image_tower\.layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4)),
+        "image_layers": tuple(count_layers(named, rf"image_tower\.layer{stage}\.(\d+)\.") for stage in (1, 2, 3, 4)),
         "image_width": width,
         "image_heads": width * 32 // HEAD_WIDTH,
         "image_size": side * 32,
     }
-
-
-def _count(named: dict[str, Tensor], pattern: str) -> int:
-    found = {int(match[1]) for name in named if (match := re.match(pattern, name))}
-    return max(found, default=-1) + 1
