@@ -1,34 +1,38 @@
 """What the steps that train a captioner share: captions chosen a photo, the loss, dev scores by greedy decoding."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from model.caption.captioner import Captioner
-from model.caption.clipcap import ClipCap, ClipCapConfig
+from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions
-from model.caption.tokenizer import CaptionTokenizer
+from model.caption.tokenizer import CaptionTokenizer, Gpt2Tokenizer
 from model.clip.seen import Seen
 from training.corpus import Captioned, pad
-from training.language import WEIGHTS as LANGUAGE_WEIGHTS
 from training.metrics import CiderD
 
 GREEDY = DecodingOptions(beams=1)
 LENGTHS = 6  # groups of like length in a batch
 
 
-def new_clipcap(language: Path, **shape) -> ClipCap:
-    """A ClipCap of `shape` (fields of ClipCapConfig) around the GPT-2 that `training.language` made."""
-    trained = torch.load(language / LANGUAGE_WEIGHTS, weights_only=True)
-    clipcap = ClipCap(ClipCapConfig(**{**trained["config"], **shape}))
-    clipcap.gpt.load_state_dict(trained["state"])
-    return clipcap
+def as_taught(photos: Sequence[Captioned], tokenizer: CaptionTokenizer | Gpt2Tokenizer) -> list[Captioned]:
+    """The photos with those sentences that the tokenizer can ask for: in its languages, and where it knows but one
+    style, all as that one. A photo without any is left out."""
+    kept = []
+    for photo in photos:
+        own = tuple(s for s in photo.sentences if s.language in tokenizer.languages)
+        if len(tokenizer.styles) == 1:
+            own = tuple(replace(s, style=tokenizer.styles[0]) for s in own)
+        if own:
+            kept.append(replace(photo, sentences=own))
+    return kept
 
 
-def encode_photos(photos: Sequence[Captioned], tokenizer: CaptionTokenizer) -> list[list[list[int]]]:
+def encode_photos(photos: Sequence[Captioned], tokenizer: CaptionTokenizer | Gpt2Tokenizer) -> list[list[list[int]]]:
     """Each photo's sentences as token ids."""
     return [[sentence.encode(tokenizer) for sentence in photo.sentences] for photo in photos]
 
@@ -44,37 +48,50 @@ def drawn(sentences: list[list[int]], count: int, seed: Sequence[int]) -> list[l
 
 
 def row_losses(
-    captioner: ClipCap, seen: Seen, sentences: list[list[list[int]]], pad_id: int, smoothing: float = 0.0
+    captioner: ClipCap,
+    seen: Seen,
+    sentences: list[list[list[int]]],
+    tokenizer: CaptionTokenizer | Gpt2Tokenizer,
+    smoothing: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of each encoded sentence, summed over its tokens (N,), and how many tokens that are (N,).
+    """Cross-entropy of each encoded sentence, summed over its tokens after the control tokens (N,), and how many
+    tokens that are (N,).
 
     `sentences`: those of each of the B photos, N in all. The prefix is read once a photo; sentences of like length go
     together, so that little is padding.
     """
+    prompt = tokenizer.prompt_length
     device = seen.embedding.device
     rows = [row for own in sentences for row in own]
     photo_of_row = np.repeat(np.arange(len(sentences)), [len(own) for own in sentences])
-    _, cache = captioner.read(prefix=captioner.prefix(seen.embedding, seen.grid), last_only=True)
+    start, cache = captioner.read(prefix=captioner.prefix(seen.embedding, seen.grid), last_only=True)
     order = np.argsort([len(row) for row in rows], kind="stable")
     losses, counts = [], []
     for part in np.array_split(order, min(LENGTHS, len(rows))):
-        tokens, labels = (t.to(device) for t in pad([rows[i] for i in part], pad_id))
+        tokens, labels = (t.to(device) for t in pad([rows[i] for i in part], tokenizer.pad_id, prompt))
         photos = torch.as_tensor(photo_of_row[part], device=device)
         logits = captioner.caption_logits(cache, photos, tokens).float().transpose(1, 2)  # (n, V, T)
         each = nn.functional.cross_entropy(
             logits, labels, ignore_index=-100, label_smoothing=smoothing, reduction="none"
-        )
-        losses.append(each.sum(1))
-        counts.append((labels != -100).sum(1))
+        ).sum(1)
+        if not prompt:  # the first word follows the prefix itself
+            first = start[photos, 0].float()
+            each = each + nn.functional.cross_entropy(first, tokens[:, 0], label_smoothing=smoothing, reduction="none")
+        losses.append(each)
+        counts.append((labels != -100).sum(1) + (not prompt))
     back = torch.as_tensor(np.argsort(order), device=device)
     return torch.cat(losses)[back], torch.cat(counts)[back]
 
 
 def caption_loss(
-    captioner: ClipCap, seen: Seen, sentences: list[list[list[int]]], pad_id: int, smoothing: float = 0.1
+    captioner: ClipCap,
+    seen: Seen,
+    sentences: list[list[list[int]]],
+    tokenizer: CaptionTokenizer | Gpt2Tokenizer,
+    smoothing: float = 0.1,
 ) -> Tensor:
     """Mean cross-entropy of the next token over all `sentences` (see row_losses)."""
-    losses, counts = row_losses(captioner, seen, sentences, pad_id, smoothing)
+    losses, counts = row_losses(captioner, seen, sentences, tokenizer, smoothing)
     return losses.sum() / counts.sum()
 
 

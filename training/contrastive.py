@@ -1,5 +1,6 @@
 """`python -m training.contrastive`: train a CLIP pair, with the captioning loss if asked (CoCa, arXiv 2205.01917)."""
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model import checkpoint
 from model.caption.captioner import Captioner
-from model.caption.clipcap import ClipCap, ClipCapConfig
+from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions
 from model.caption.tokenizer import CaptionTokenizer
 from model.clip.pair import ClipPair, PairConfig
@@ -19,15 +19,16 @@ from model.clip.preprocess import MOBILENET
 from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS, conv_layers
 from training.backbone import load_backbone
-from training.captioning import caption_loss, dev_cider, drawn, encode_photos, new_clipcap
-from training.corpus import read_photos
-from training.language import TOKENIZER
+from training.captioning import caption_loss, dev_cider, drawn, encode_photos
+from training.corpus import Sentence, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import recall
 from training.photos import Augment, PhotoSet, photo_batches, photos_in_order
+from training.sources import PAIR, TOKENIZER, Start, load_language, load_start, new_clipcap
 
-WEIGHTS = "pair.pt"
 DEV_PHOTOS = 500  # enough to see progress, few enough not to be felt
+TEXT_WEIGHT = 0.3  # of the loss between two captions of a photo
+CAPTIONS_A_PHOTO = 5  # in a text file of captions, as Flickr30k has them
 
 
 class Joint(nn.Module):
@@ -64,6 +65,22 @@ def word_loss(logits: Tensor, targets: list[tuple[Tensor, Tensor]]) -> Tensor:
     return -torch.stack(each).mean()
 
 
+def paraphrases(file: Path, tokenizer: CaptionTokenizer) -> list[list[list[int]]]:
+    """The captions of each photo as token ids, from a text file of one caption a line, a photo's five together."""
+    with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8") as lines:
+        sentences = [Sentence.of(line) for line in lines]
+    if not sentences or len(sentences) % CAPTIONS_A_PHOTO:
+        raise click.ClickException(f"{file} has {len(sentences)} lines; {CAPTIONS_A_PHOTO} a photo are expected")
+    encoded = [sentence.encode(tokenizer)[2:] for sentence in sentences]
+    return [encoded[i : i + CAPTIONS_A_PHOTO] for i in range(0, len(encoded), CAPTIONS_A_PHOTO)]
+
+
+def thinned(tokens: list[int], dropout: float, rng: np.random.Generator) -> list[int]:
+    """The sentence without some of its words' tokens; the end token stays, and so does one other."""
+    kept = [token for token, chance in zip(tokens[:-1], rng.random(len(tokens) - 1)) if chance >= dropout]
+    return [*(kept or tokens[:1]), tokens[-1]]
+
+
 def save_weights(joint: Joint, folder: Path) -> None:
     state = {
         "pair_config": joint.pair.config.__dict__,
@@ -72,34 +89,8 @@ def save_weights(joint: Joint, folder: Path) -> None:
         "captioner": joint.captioner.state_dict() if joint.captioner else None,
         "words": joint.words.state_dict() if joint.words else None,
     }
-    torch.save(state, folder / WEIGHTS)
+    torch.save(state, folder / PAIR)
     joint.pair.tokenizer.save(folder / TOKENIZER)
-
-
-def weights_file(folder: Path) -> Path:
-    """The file with a folder's pair: of `training.contrastive`, or of a checkpoint such as `model/default`."""
-    return folder / WEIGHTS if (folder / WEIGHTS).exists() else folder / checkpoint.WEIGHTS
-
-
-def load_weights(folder: Path) -> tuple[ClipPair, ClipCap | None, dict]:
-    """The pair, the captioner or None, and what else was kept, of a folder as `weights_file` knows it.
-
-    Raises click.ClickException with one sentence where the folder cannot be used.
-    """
-    if weights_file(folder).name != WEIGHTS:
-        try:
-            loaded = checkpoint.load(folder)
-        except checkpoint.CheckpointError as error:
-            raise click.ClickException(str(error)) from None
-        return loaded.pair, loaded.captioner.clipcap, {}
-    state = torch.load(folder / WEIGHTS, weights_only=True)
-    pair = ClipPair(PairConfig(**state["pair_config"]), CaptionTokenizer.load(folder / TOKENIZER))
-    pair.load_state_dict(state["pair"])
-    captioner = None
-    if state["captioner"] is not None:
-        captioner = ClipCap(ClipCapConfig(**state["captioner_config"]))
-        captioner.load_state_dict(state["captioner"])
-    return pair, captioner, state
 
 
 @click.command()
@@ -137,37 +128,46 @@ def load_weights(folder: Path) -> tuple[ClipPair, ClipCap | None, dict]:
     show_default=True,
     help="Prefix tokens from the embedding, beside the grid's.",
 )
+@click.option(
+    "--text",
+    type=click.Path(path_type=Path, exists=True),
+    help="Captions, a photo's five lines together (plain or .gz): two of a photo are to have like embeddings.",
+)
+@click.option(
+    "--word-dropout", type=float, default=0.0, show_default=True, help="Part of the words that the text tower misses."
+)
+@click.option("--crop", type=float, default=0.6, show_default=True, help="Least part of a photo that a crop keeps.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that read photos.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=8, batch_size=96, learning_rate=1e-3)
 def main(
     loop: LoopOptions, folders, language, start, backbone, size, frozen_layers, backbone_rate, captions,
-    caption_weight, word_weight, prefix_length, workers, skip_bad,
+    caption_weight, word_weight, prefix_length, text, word_dropout, crop, workers, skip_bad,
 ) -> None:  # fmt: skip
     """Train an image tower and a text tower so that a photo and its captions have like embeddings."""
     seed_everything(loop.seed)
     sides = read_photos(folders, skip_bad=skip_bad)
     examples, dev = sides["train"], sides["dev"][:DEV_PHOTOS]
-    state: dict = {}
-    captioner = None
+    spoken = load_language(language)
     if start:
-        pair, captioner, state = load_weights(start)
+        begun = load_start(start)
     else:
-        tokenizer = CaptionTokenizer.load(language / TOKENIZER)
-        pair = ClipPair(PairConfig(len(tokenizer), tokenizer.pad_id, tokenizer.end_id), tokenizer)
+        tokenizer = spoken.tokenizer
+        begun = Start(ClipPair(PairConfig(len(tokenizer), tokenizer.pad_id, tokenizer.end_id), tokenizer))
         if backbone:
-            load_backbone(pair.image_tower, backbone)
+            load_backbone(begun.pair.image_tower, backbone)
+    pair, captioner = begun.pair, begun.clipcap
     if caption_weight and captioner is None:
         captioner = new_clipcap(
-            language,
+            spoken,
             embedding_dim=pair.config.embedding_dim,
             prefix_length=prefix_length,
             grid_cells=pair.config.grid_side**2,
             grid_channels=GRID_CHANNELS,
         )
     words = nn.Linear(GRID_CHANNELS, pair.config.vocabulary) if word_weight else None
-    if words is not None and state.get("words"):
-        words.load_state_dict(state["words"])
+    if words is not None and begun.words:
+        words.load_state_dict(begun.words)
     pair.to(memory_format=torch.channels_last)
     layers = conv_layers(pair.image_tower.backbone)
     for layer in layers[:frozen_layers]:
@@ -177,27 +177,38 @@ def main(
     tokenizer = pair.tokenizer
     encoded = encode_photos(examples, tokenizer)
     targets = word_targets(encoded, len(tokenizer)) if word_weight else None
-    photos = PhotoSet([photo.example for photo in examples], replace(MOBILENET, size=size), Augment(), loop.seed)
+    photos = PhotoSet([photo.example for photo in examples], replace(MOBILENET, size=size), Augment(crop), loop.seed)
+    groups_of_text = paraphrases(text, tokenizer) if text else []
 
     def batches(epoch: int, first: int) -> Iterator:
         for indices, pixels in photo_batches(photos, loop.batch_size, epoch, first, workers):
-            yield indices, pixels, [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
+            sentences = [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
+            rng = np.random.default_rng((loop.seed, epoch, int(indices[0])))
+            # Without control tokens: a query has none.
+            queries = [thinned(sentence[2:], word_dropout, rng) for own in sentences for sentence in own]
+            if groups_of_text:
+                chosen = rng.choice(len(groups_of_text), len(indices), replace=False)
+                pairs = [rng.permutation(CAPTIONS_A_PHOTO)[:2] for _ in chosen]
+                for side in (0, 1):
+                    queries += [thinned(groups_of_text[g][p[side]], word_dropout, rng) for g, p in zip(chosen, pairs)]
+            yield indices, pixels, sentences, queries
 
     def loss_of(batch) -> dict[str, Tensor]:
-        indices, pixels, sentences = batch
+        indices, pixels, sentences, queries = batch
         seen = pair.see(MOBILENET.normalize(pixels.to(loop.device)))
-        # Without control tokens: a query has none.
-        texts = pair.read([sentence[2:] for own in sentences for sentence in own])  # (N, D)
+        texts = pair.read(queries)  # (N, D), after them two for each group of text
         counts = torch.tensor([len(own) for own in sentences])
         first = counts.cumsum(0) - counts
         embeddings = nn.functional.normalize(seen.embedding, dim=-1)
         rounds = [contrastive_loss(embeddings, texts[first + k % counts], pair.logit_scale) for k in range(captions)]
         losses = {"contrastive": torch.stack(rounds).mean()}
+        if groups_of_text:
+            losses["text"] = contrastive_loss(*texts[counts.sum() :].chunk(2), pair.logit_scale)
         if words is not None:
             losses["words"] = word_loss(words(seen.grid.mean(1)), [targets[i] for i in indices])
         if joint.captioner is not None:
-            losses["caption"] = caption_loss(joint.captioner, seen, sentences, tokenizer.pad_id)
-        weights = {"contrastive": 1.0, "words": word_weight, "caption": caption_weight}
+            losses["caption"] = caption_loss(joint.captioner, seen, sentences, tokenizer)
+        weights = {"contrastive": 1.0, "text": TEXT_WEIGHT, "words": word_weight, "caption": caption_weight}
         return {"loss": sum(weights[name] * loss for name, loss in losses.items()), **losses}
 
     dev_photos = PhotoSet([photo.example for photo in dev], replace(MOBILENET, size=size), None, loop.seed)
@@ -226,7 +237,7 @@ def main(
         joint, groups, batches, len(examples) // loop.batch_size, loss_of, loop, validate=validate if dev else None
     )
     save_weights(trained, loop.out)
-    click.echo(f"Saved {loop.out / WEIGHTS}")
+    click.echo(f"Saved {loop.out / PAIR}")
 
 
 if __name__ == "__main__":

@@ -74,12 +74,13 @@ def read_photos(folders: Sequence[Path], *, skip_bad: bool = False) -> dict[str,
     return sides
 
 
-def pad(encoded: Iterable[list[int]], pad_id: int) -> tuple[Tensor, Tensor]:
+def pad(encoded: Iterable[list[int]], pad_id: int, prompt: int = 2) -> tuple[Tensor, Tensor]:
     """Encoded sentences -> tokens (B, T) padded at the right, and labels (B, T): the next token, or -100 where there
-    is none and after the first control token, which nobody has to guess."""
+    is none and where it is one of the first `prompt`, the control tokens, which nobody has to guess."""
     rows = [torch.tensor(ids) for ids in encoded]
     tokens = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=pad_id)  # (B, T)
     labels = torch.full_like(tokens, -100)
     for row, ids in enumerate(rows):
-        labels[row, 1 : len(ids) - 1] = ids[2:]
+        first = max(1, prompt)
+        labels[row, first - 1 : len(ids) - 1] = ids[first:]
     return tokens, labels

@@ -13,8 +13,8 @@ from model.caption.clipcap import ClipCapConfig, build_gpt
 from model.caption.tokenizer import CaptionTokenizer
 from training.corpus import Sentence, pad, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
+from training.sources import LANGUAGE, TOKENIZER
 
-TOKENIZER, WEIGHTS = "tokenizer.json", "language.pt"
 DEV_SENTENCES = 4000
 
 
@@ -109,8 +109,8 @@ def main(
         loop,
         validate=validate,
     )
-    torch.save({"config": config.__dict__, "state": trained.state_dict()}, loop.out / WEIGHTS)
-    click.echo(f"Saved {loop.out / WEIGHTS}")
+    torch.save({"config": config.__dict__, "state": trained.state_dict()}, loop.out / LANGUAGE)
+    click.echo(f"Saved {loop.out / LANGUAGE}")
 
 
 if __name__ == "__main__":

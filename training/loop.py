@@ -1,15 +1,20 @@
-"""The loop that all training steps share: schedule, mixed precision, averaged weights, resume, numbers, loss curve."""
+"""The loop that all training steps share: schedule, mixed precision, averaged weights, several processes, resume,
+numbers, loss curve."""
 
 import json
 import random
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
@@ -40,6 +45,11 @@ class LoopOptions:
     precision: str = "auto"
     resume: bool = False
     save_minutes: float = 10.0
+
+    @cached_property
+    def accelerator(self) -> Accelerator:
+        """The processes that train together: one, unless `accelerate launch` started more."""
+        return Accelerator(cpu=self.device == "cpu")
 
 
 def loop_options(epochs: int, batch_size: int, learning_rate: float) -> Callable:
@@ -104,6 +114,17 @@ class Average(AveragedModel):
         super().__init__(model, avg_fn=lambda avg, new, n: avg.lerp_(new, 1 - min(decay, (1 + n) / (10 + n))))
 
 
+class _Loss(nn.Module):
+    """`loss_of` as the forward pass of a module that holds the model, so that DistributedDataParallel can wrap it."""
+
+    def __init__(self, model: nn.Module, loss_of: Callable[[object], dict[str, Tensor]]):
+        super().__init__()
+        self.model, self._loss_of = model, loss_of
+
+    def forward(self, part: object) -> dict[str, Tensor]:
+        return self._loss_of(part)
+
+
 def fit(
     model: nn.Module,
     groups: list[dict],
@@ -113,20 +134,32 @@ def fit(
     options: LoopOptions,
     *,
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    best_by: str | None = None,
+    patience: int = 0,
+    parts_of: Callable[[object], list] | None = None,
 ) -> nn.Module:
     """Train `model` and return the averaged one.
 
     `groups`: AdamW parameter groups; a group's "scale" multiplies the learning rate. `batches(epoch, start)`: that
     epoch's batches from number `start` on, the same at every call. `loss_of(batch)`: a dict with "loss" and what else
-    is to be logged. `validate(averaged model)`: numbers of the dev set, after each epoch.
+    is to be logged. `validate(averaged model)`: numbers of the dev set, after each epoch. `best_by`: the one of them
+    whose highest epoch is returned instead of the last; after `patience` epochs without a higher one (0: never) the
+    run ends. `parts_of(batch)`: what of a batch this process computes, one part after the other; the losses of all
+    parts in all processes add up to the batch's times the number of processes, since gradients are averaged over
+    them. Without it there can be only one process.
     """
+    accelerator = options.accelerator
+    if accelerator.num_processes > 1 and parts_of is None:
+        raise click.UsageError("this step trains in one process; start it without accelerate launch")
     options.out.mkdir(parents=True, exist_ok=True)
     model.to(options.device)
+    loss_module = accelerator.prepare_model(_Loss(model, loss_of))
     average = Average(model, options.ema) if options.ema else None
     scales = [group.pop("scale", 1.0) for group in groups]
     optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
     total = options.epochs * steps_per_epoch
     epoch = step = 0
+    best: dict | None = None
     state_file, numbers_file = options.out / STATE, options.out / NUMBERS
     if options.resume and state_file.exists():
         state = torch.load(state_file, map_location=options.device, weights_only=True)
@@ -138,14 +171,17 @@ def fit(
             average.load_state_dict(state["average"])
         torch.set_rng_state(state["rng"].cpu())
         torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda_rng"]])
-        epoch, step = state["epoch"], state["step"]
-        _keep_first(numbers_file, state["numbers"])
+        epoch, step, best = state["epoch"], state["step"], state["best"]
+        if accelerator.is_main_process:
+            _keep_first(numbers_file, state["numbers"])
     elif options.resume:
         click.echo(f"No checkpoint in {options.out}; starting from the beginning.")
-    else:
+    elif accelerator.is_main_process:
         numbers_file.unlink(missing_ok=True)
 
     def save() -> None:
+        if not accelerator.is_main_process:
+            return
         state = {
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
@@ -155,23 +191,39 @@ def fit(
             "epoch": epoch,
             "step": step,
             "total": total,
+            "best": best,
             "numbers": _count_lines(numbers_file),
         }
         torch.save(state, state_file.with_suffix(".tmp"))
         state_file.with_suffix(".tmp").replace(state_file)
 
+    def stale() -> bool:
+        return bool(patience) and best is not None and epoch - best["epoch"] >= patience
+
     saved_at = time.monotonic()
-    with tqdm(total=total, initial=epoch * steps_per_epoch + step, desc=options.out.name, mininterval=5) as bar:
-        while epoch < (options.until or options.epochs):
+    with tqdm(
+        total=total,
+        initial=epoch * steps_per_epoch + step,
+        desc=options.out.name,
+        mininterval=5,
+        disable=not accelerator.is_main_process,
+    ) as bar:
+        while epoch < (options.until or options.epochs) and not stale():
             model.train()
             for batch in batches(epoch, step):
                 done = epoch * steps_per_epoch + step
                 for group, scale in zip(optimizer.param_groups, scales):
                     group["lr"] = options.learning_rate * scale * learning_rate_at(done, total, options.warmup)
-                with autocast(options.device, options.precision):
-                    losses = loss_of(batch)
                 optimizer.zero_grad(set_to_none=True)
-                losses["loss"].backward()
+                parts = parts_of(batch) if parts_of else [batch]
+                sums: dict[str, Tensor] = {}
+                for number, part in enumerate(parts, 1):
+                    # Processes exchange their gradients once a step, with the last part.
+                    with nullcontext() if number == len(parts) else accelerator.no_sync(loss_module):
+                        with autocast(options.device, options.precision):
+                            losses = loss_module(part)
+                        losses["loss"].backward()
+                    sums = {name: sums.get(name, 0) + value.detach() for name, value in losses.items()}
                 nn.utils.clip_grad_norm_(model.parameters(), options.clip)
                 optimizer.step()
                 if average is not None:
@@ -179,23 +231,35 @@ def fit(
                 step += 1
                 bar.update()
                 if step % 20 == 0 or step == steps_per_epoch:
-                    values = {name: round(float(value.detach()), 5) for name, value in losses.items()}
+                    sums = accelerator.reduce(sums, "mean")
+                    values = {name: round(float(value), 5) for name, value in sums.items()}
                     bar.set_postfix(values)
-                    _write_line(numbers_file, {"epoch": epoch, "step": done + 1, **values})
+                    if accelerator.is_main_process:
+                        _write_line(numbers_file, {"epoch": epoch, "step": done + 1, **values})
                 if time.monotonic() - saved_at > options.save_minutes * 60:
                     save()
                     saved_at = time.monotonic()
             epoch, step = epoch + 1, 0
             final = average.module if average is not None else model
-            if validate is not None:
+            numbers: dict[str, float] = {}
+            if validate is not None and accelerator.is_main_process:
                 final.eval()
                 numbers = validate(final)
                 _write_line(numbers_file, {"epoch": epoch, "step": epoch * steps_per_epoch, **numbers})
                 tqdm.write(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in numbers.items()))
+            (numbers,) = broadcast_object_list([numbers])
+            if best_by in numbers and (best is None or numbers[best_by] > best["score"]):
+                weights = {name: tensor.clone() for name, tensor in final.state_dict().items()}
+                best = {"score": numbers[best_by], "epoch": epoch, "weights": weights}
             save()
             saved_at = time.monotonic()
-            plot_curve(numbers_file, options.out / CURVE)
-    return (average.module if average is not None else model).eval()
+            if accelerator.is_main_process:
+                plot_curve(numbers_file, options.out / CURVE)
+    final = average.module if average is not None else model
+    if best is not None:
+        tqdm.write(f"epoch {best['epoch']} is kept: {best_by} {best['score']:.4f}")
+        final.load_state_dict(best["weights"])
+    return final.eval()
 
 
 def plot_curve(numbers_file: Path, image: Path) -> None:

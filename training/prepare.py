@@ -12,9 +12,9 @@ from data.embeddings import EmbeddingStore
 from model.clip.pair import ClipPair
 from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS
-from training.contrastive import load_weights
 from training.corpus import Captioned, read_photos
 from training.photos import PhotoSet, photos_in_order
+from training.sources import load_start
 
 
 def weights_sha256(pair: ClipPair) -> str:
@@ -46,10 +46,9 @@ def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> li
 @click.option("--data", "folders", type=click.Path(path_type=Path, exists=True), multiple=True, required=True)
 @click.option(
     "--pair",
-    "pair_folder",
-    type=click.Path(path_type=Path, exists=True),
+    "source",
     required=True,
-    help="Folder of `training.contrastive`.",
+    help="Folder of `training.contrastive`, a checkpoint, or a CLIP of `model.hub`, by name.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the embeddings.")
 @click.option(
@@ -64,14 +63,14 @@ def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> li
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that read photos.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
-def main(folders, pair_folder, out, splits, batch_size, workers, device, skip_bad) -> None:
+def main(folders, source, out, splits, batch_size, workers, device, skip_bad) -> None:
     """Embed the photos of the --data folders; a run that was stopped goes on where it was."""
     sides = read_photos(folders, skip_bad=skip_bad)
     photos = [photo for split in splits for photo in sides[split]]
-    pair, _, _ = load_weights(pair_folder)
+    pair = load_start(source).pair
     pair.to(device, memory_format=torch.channels_last).eval()
     made_by = {
-        "model": f"{pair_folder.name}, {pair.preprocess.size} px",
+        "model": f"{Path(source).name}, {pair.preprocess.size} px",
         "checkpoint_sha256": weights_sha256(pair),
         "normalised": False,
         "dataset": ", ".join(folder.name for folder in folders),

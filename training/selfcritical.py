@@ -139,11 +139,11 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
             [[*prompt, *h.token_ids, *(end if len(h.log_probs) > len(h.token_ids) else [])] for h in own]
             for own in sampled
         ]
-        negative, counts = row_losses(clipcap, batch_seen, rows, tokenizer.pad_id)
+        negative, counts = row_losses(clipcap, batch_seen, rows, tokenizer)
         critical = (negative * advantage).sum() / counts.sum()
         clipcap.train()
         given = [drawn(encoded[i], 2, (loop.seed, step, i)) for i in indices]
-        plain = caption_loss(clipcap, batch_seen, given, tokenizer.pad_id)
+        plain = caption_loss(clipcap, batch_seen, given, tokenizer)
         return {
             "loss": critical + caption_weight * plain,
             "reward": torch.tensor(float(rewards.mean())),

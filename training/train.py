@@ -1,4 +1,8 @@
-"""`python -m training.train`: train a mapping network, with GPT-2 frozen or tuned, on prepared embeddings."""
+"""`python -m training.train`: train a mapping network, with GPT-2 frozen or tuned, on prepared embeddings.
+
+As ClipCap does (arXiv 2111.09734), and with dev photos that decide when to stop. `accelerate launch -m training.train`
+shares every batch among several GPUs; the loss is that of one process.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,32 +17,30 @@ from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions
 from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS
-from training.captioning import caption_loss, dev_cider, drawn, encode_photos, new_clipcap, spread
-from training.contrastive import load_weights
+from training.captioning import as_taught, dev_cider, drawn, encode_photos, row_losses, spread
 from training.corpus import read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.prepare import open_embeddings
+from training.sources import load_language, load_start, new_clipcap
 
 DEV_PHOTOS = 400
-GRID_DROPOUT = 0.1
+SMOOTHING = 0.1  # of the labels, arXiv 1512.00567
 
 
 @click.command()
 @click.option("--data", "folders", type=click.Path(path_type=Path, exists=True), multiple=True, required=True)
 @click.option(
     "--pair",
-    "pair_folder",
-    type=click.Path(path_type=Path, exists=True),
+    "source",
     required=True,
-    help="Folder of `training.contrastive`.",
+    help="Folder of `training.contrastive`, a checkpoint, or a CLIP of `model.hub`, by name.",
 )
 @click.option(
     "--embeddings", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of `training.prepare`."
 )
 @click.option(
     "--language",
-    type=click.Path(path_type=Path, exists=True),
-    help="Folder of `training.language`; without it the captioner in --pair is trained on.",
+    help="Folder of `training.language`, or `gpt2` of `model.hub`; without it the captioner in --pair is trained on.",
 )
 @click.option("--mapper", type=click.Choice(["mlp", "transformer"]), default="mlp", show_default=True)
 @click.option("--prefix-length", type=int, default=4, show_default=True, help="Prefix tokens from the embedding.")
@@ -52,52 +54,82 @@ GRID_DROPOUT = 0.1
 @click.option(
     "--captions", type=int, default=6, show_default=True, help="Captions a photo and step, as far as it has them."
 )
+@click.option(
+    "--dropout", type=float, default=0.1, show_default=True, help="Of GPT-2, unless frozen, and of the grid's cells."
+)
+@click.option(
+    "--accumulate", type=click.IntRange(min=1), default=1, show_default=True, help="Parts that a batch is computed in."
+)
+@click.option(
+    "--patience", type=int, default=0, show_default=True, help="Stop after so many epochs without a better dev CIDEr-D."
+)
 @click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=4, batch_size=64, learning_rate=5e-4)
 def main(
-    loop: LoopOptions, folders, pair_folder, embeddings, language, mapper, prefix_length, clip_length, mapper_layers,
-    mapper_heads, grid, freeze_language, captions, name, skip_bad,
+    loop: LoopOptions, folders, source, embeddings, language, mapper, prefix_length, clip_length, mapper_layers,
+    mapper_heads, grid, freeze_language, captions, dropout, accumulate, patience, name, skip_bad,
 ) -> None:  # fmt: skip
     """Train a mapping network between a CLIP pair and a GPT-2; OUT becomes a checkpoint that describes photos."""
     seed_everything(loop.seed)
     sides = read_photos(folders, skip_bad=skip_bad)
-    photos, dev = sides["train"], spread(sides["dev"], DEV_PHOTOS)
-    pair, clipcap, _ = load_weights(pair_folder)
+    start = load_start(source)
+    pair, clipcap, tokenizer = start.pair, start.clipcap, start.tokenizer
     if language is not None:
+        spoken = load_language(language)
+        grid = grid and bool(pair.config.grid_side)
         shape = {
             "embedding_dim": pair.config.embedding_dim,
             "prefix_length": prefix_length,
             "mapper": mapper,
             "grid_cells": pair.config.grid_side**2 if grid else 0,
             "grid_channels": GRID_CHANNELS if grid else 0,
+            "dropout": 0.0 if freeze_language else dropout,
         }
         if mapper == "transformer":
             shape |= {"clip_length": clip_length, "mapper_layers": mapper_layers, "mapper_heads": mapper_heads}
-        clipcap = new_clipcap(language, **shape)
+        clipcap, tokenizer = new_clipcap(spoken, **shape), spoken.tokenizer
     elif clipcap is None:
-        raise click.UsageError(f"there is no captioner in {pair_folder}; give --language")
+        raise click.UsageError(f"there is no captioner in {source}; give --language")
     clipcap.gpt.requires_grad_(not freeze_language)
+    photos, dev = as_taught(sides["train"], tokenizer), spread(as_taught(sides["dev"], tokenizer), DEV_PHOTOS)
+    if len(photos) < loop.batch_size:
+        raise click.ClickException(
+            f"only {len(photos)} training photos have a caption in {' or '.join(tokenizer.languages)}, and a batch has "
+            f"{loop.batch_size}; give more photos or a smaller --batch-size"
+        )
     seen, dev_seen = open_embeddings(embeddings, pair, photos, dev)
-    encoded = encode_photos(photos, pair.tokenizer)
+    encoded = encode_photos(photos, tokenizer)
+    here, processes = loop.accelerator.process_index, loop.accelerator.num_processes
+    if loop.batch_size < accumulate * processes:
+        raise click.UsageError(f"a batch of {loop.batch_size} has too few photos for {accumulate * processes} parts")
 
-    def batches(epoch: int, start: int) -> Iterator[np.ndarray]:
+    def batches(epoch: int, start: int) -> Iterator[tuple[int, np.ndarray]]:
         order = np.random.default_rng((loop.seed, epoch)).permutation(len(photos))
         for first in range(start * loop.batch_size, len(order) - loop.batch_size + 1, loop.batch_size):
             yield epoch, order[first : first + loop.batch_size]
 
-    def loss_of(batch: tuple[int, np.ndarray]) -> dict[str, Tensor]:
+    def parts_of(batch: tuple[int, np.ndarray]) -> list[tuple[np.ndarray, list, int]]:
+        """Of this process: photos, their sentences, and how many tokens the whole batch has."""
         epoch, indices = batch
         rows = [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
+        tokens = sum(len(row) - tokenizer.prompt_length for own in rows for row in own)
+        places = np.array_split(np.arange(len(indices)), accumulate * processes)[here::processes]
+        return [(indices[part], [rows[place] for place in part], tokens) for part in places if len(part)]
+
+    def loss_of(part: tuple[np.ndarray, list, int]) -> dict[str, Tensor]:
+        indices, rows, tokens = part
         cells = None
         if clipcap.grid_mapper is not None:
             cells = seen.grid[indices].float().to(loop.device)
-            cells = cells * (torch.rand(cells.shape[:2], device=cells.device) > GRID_DROPOUT)[..., None]
-        part = Seen(seen.embedding[indices].to(loop.device), cells)
-        return {"loss": caption_loss(clipcap, part, rows, pair.tokenizer.pad_id)}
+            cells = cells * (torch.rand(cells.shape[:2], device=cells.device) >= dropout)[..., None]
+        part_seen = Seen(seen.embedding[indices].to(loop.device), cells)
+        losses, _ = row_losses(clipcap, part_seen, rows, tokenizer, SMOOTHING)
+        return {"loss": losses.sum() / tokens * processes}
 
     def validate(average: nn.Module) -> dict[str, float]:
-        return dev_cider(Captioner(average, pair.tokenizer, DecodingOptions()), dev_seen, dev)
+        scores = dev_cider(Captioner(average, tokenizer, DecodingOptions()), dev_seen, dev)
+        return scores | ({"dev_cider": float(np.mean(list(scores.values())))} if scores else {})
 
     groups = [
         {
@@ -108,10 +140,20 @@ def main(
     ]
     groups = [group for group in groups if group["params"]]
     trained = fit(
-        clipcap, groups, batches, len(photos) // loop.batch_size, loss_of, loop, validate=validate if dev else None
+        clipcap,
+        groups,
+        batches,
+        len(photos) // loop.batch_size,
+        loss_of,
+        loop,
+        validate=validate if dev else None,
+        best_by="dev_cider",
+        patience=patience,
+        parts_of=parts_of,
     )
-    checkpoint.save(loop.out, name, pair, Captioner(trained, pair.tokenizer, DecodingOptions()), dtype=torch.float32)
-    click.echo(f"Saved the checkpoint {loop.out}")
+    if loop.accelerator.is_main_process:
+        checkpoint.save(loop.out, name, pair, Captioner(trained, tokenizer, DecodingOptions()), dtype=torch.float32)
+        click.echo(f"Saved the checkpoint {loop.out}")
 
 
 if __name__ == "__main__":

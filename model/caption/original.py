@@ -30,9 +30,9 @@ def clipcap_of(
         raise TensorsError("the file has no tensor clip_project.*; it is no ClipCap checkpoint")
     if not has_language_model(tensors) and gpt is None:
         raise TensorsError("the file holds the mapping network alone; give the GPT-2 it was trained with as well")
-    language = _gpt_names(_part(tensors, "gpt.") or gpt)
+    language = gpt_names(_part(tensors, "gpt.") or gpt)
     try:
-        shape = _gpt_shape(language)
+        shape = gpt_shape(language)
         shape |= _mapper_shape(mapper, shape["width"])
     except KeyError as error:
         raise TensorsError(f"the file has no tensor {error.args[0]}; it is no ClipCap checkpoint") from None
@@ -51,7 +51,7 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
-def _gpt_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def gpt_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """GPT-2's tensors with "transformer." before their names, its tied output layer among them; without the constant
     masks that older files hold."""
     named = {k if k.startswith(("transformer.", "lm_head.")) else f"transformer.{k}": v for k, v in tensors.items()}
@@ -61,7 +61,8 @@ def _gpt_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return named
 
 
-def _gpt_shape(named: dict[str, Tensor]) -> dict:
+def gpt_shape(named: dict[str, Tensor]) -> dict:
+    """The fields of ClipCapConfig that GPT-2's tensors, as `gpt_names` calls them, decide. Raises KeyError."""
     vocabulary, width = named["transformer.wte.weight"].shape
     return {
         "vocabulary": vocabulary,

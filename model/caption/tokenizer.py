@@ -24,6 +24,7 @@ class CaptionTokenizer(BpeTokenizer):
 
     kind = "caption"
     languages, styles = LANGUAGES, STYLES
+    prompt_length = 2
     required, otherwise = SPECIAL_TOKENS, "train it with `python -m training.language`"
 
     def __init__(self, tokenizer: Tokenizer):
@@ -68,6 +69,7 @@ class Gpt2Tokenizer(BpeTokenizer):
 
     kind = "gpt2"
     languages, styles = ("en",), ("caption",)
+    prompt_length = 0
     required, otherwise = ("<|endoftext|>", "."), "it is not GPT-2's"
 
     def __init__(self, tokenizer: Tokenizer):
