@@ -8,8 +8,9 @@ from werkzeug.datastructures import FileStorage
 
 from deploy.describing import Options, describe_upload, parts
 from deploy.errors import Problem
+from deploy.inference import Inference
 from deploy.library import Record
-from deploy.schemas import Description, State
+from deploy.schemas import Description, Models, State
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Descriptions")
 states = APIBlueprint("states", __name__, tag="Service")
@@ -27,6 +28,13 @@ def describe():
     data, fields = read_request()
     record = describe_upload(data, Options.read(fields))
     return as_json(record), 201, {"Location": url_for("api.show", id=record.id), "Cache-Control": "no-store"}
+
+
+@api.get("/models")
+@api.output(Models)
+def models():
+    """Which captioner is in use, and what it can do"""
+    return {"models": [ready_inference().about]}
 
 
 @api.get("/images/<id>")
@@ -77,13 +85,19 @@ def health():
 @states.output(State)
 def readiness():
     """Is the captioner loaded?"""
+    ready_inference()
+    return {"status": "ready"}
+
+
+def ready_inference() -> Inference:
+    """Raises Problem 503 while there is no captioner."""
     inference = parts().inference
     inference.start()
     if inference.failure:
         raise Problem(503, "No captioner", _("The captioner could not be started; the log of the service says why."))
     if not inference.ready:
         raise Problem(503, "Not ready", "The captioner is still being loaded; try again in a few seconds.")
-    return {"status": "ready"}
+    return inference
 
 
 def read_request() -> tuple[bytes, dict[str, str]]:

@@ -20,7 +20,7 @@ from model.ways import LANGUAGES, STYLES, NotTaught
 def describe(context: click.Context, lang: str, style: str, as_json: bool, photos: tuple[str, ...]) -> None:
     """Print what photos show. A bad photo is told in its place, and the exit status is then 1."""
     try:
-        describer = load_describer(context.obj.model)
+        describer = load_describer(context.obj.model, context.obj.precision)
     except ModelError as error:
         raise click.ClickException(str(error)) from None
     bad = 0

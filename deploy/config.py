@@ -7,6 +7,8 @@ from pathlib import Path
 
 RATES = range(80, 451)  # words a minute
 
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+
 # Whole numbers and the least and greatest value that make sense.
 LIMITS = {
     "port": (0, 65_535),
@@ -29,6 +31,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000  # 0: any free one
     model: Path | None = None  # a checkpoint folder, or a name that model.hub knows; None: model/default
+    precision: str = "auto"  # in which the model computes: auto, float32, bfloat16 or int8
     instance: Path = Path(__file__).resolve().parents[1] / "instance"  # records and photos
     max_bytes: int = 16 * 2**20  # of one photo as sent
     max_pixels: int = 50_000_000
@@ -48,8 +51,12 @@ class Settings:
                 continue
             if field.name in LIMITS:
                 given[field.name] = _whole_number(variable, text, *LIMITS[field.name])
+            elif field.name in ("model", "instance"):
+                given[field.name] = Path(text).expanduser().resolve()
             else:
-                given[field.name] = text if field.name == "host" else Path(text).expanduser().resolve()
+                given[field.name] = text
+        if given.get("precision", "auto") not in PRECISIONS:
+            raise SettingsError(f"SIGHTLINE_PRECISION is {given['precision']!r}; use one of {', '.join(PRECISIONS)}.")
         return cls(**given)
 
 

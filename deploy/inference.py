@@ -39,6 +39,7 @@ class Inference:
         self._thread: threading.Thread | None = None
         self._closed = False
         self.ready = False
+        self.about: Any = None  # a model.describe.About, once ready
         self.failure: str | None = None
 
     def start(
@@ -81,7 +82,7 @@ class Inference:
             if on_failure:
                 on_failure(str(error))
             return
-        self.ready = True
+        self.about, self.ready = describer.about, True
         if on_ready:
             on_ready()
         while batch := self._next_batch():
@@ -120,12 +121,12 @@ class Inference:
             job.answer.set_result(answer)
 
 
-def load_describer(folder: Path | None):
-    """The captioner in `folder`, or the embedded one. Imports torch. Raises ModelError."""
+def load_describer(source: Path | None, precision: str):
+    """The captioner in the folder or of the name `source`, or the embedded one. Imports torch. Raises ModelError."""
     from model.checkpoint import CheckpointError
     from model.describe import Describer
 
     try:
-        return Describer.load(folder)
+        return Describer.load(source, precision=precision)
     except CheckpointError as error:
         raise ModelError(str(error)) from error

@@ -27,7 +27,7 @@ def create_app(settings=None, describer=None, speaker=None, library=None) -> API
     if library is None:
         library = Library(settings.instance)
         library.sweep()
-    inference = Inference(lambda: describer or load_describer(settings.model))
+    inference = Inference(lambda: describer or load_describer(settings.model, settings.precision))
     parts = Parts(settings, inference, speaker or Speaker(float(settings.speech_timeout)), library)
 
     app = APIFlask("deploy", title="Sightline", version=VERSION, docs_path=None, json_errors=False)

@@ -51,6 +51,7 @@ PROBLEMS = {
         "422": "Unknown language, style, rate or field.",
         "503": "There is no captioner; try again later.",
     },
+    "/api/v1/models": {"503": "Not yet."},
     "/readyz": {"503": "Not yet."},
 }
 ID = "The id in the answer to describe."

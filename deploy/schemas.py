@@ -49,6 +49,18 @@ class Description(Schema):
     )
 
 
+class Model(Schema):
+    name = String(**about("Name of the captioner, as descriptions have it in model."))
+    precision = String(**about("In what it computes: float32, bfloat16 or int8."))
+    languages = List(String(), **about("What lang may be."))
+    styles = List(String(), **about("What style may be."))
+    parameters = Integer(**about("How many numbers it is made of."))
+
+
+class Models(Schema):
+    models = List(Nested(Model), **about("The captioners in use: one."))
+
+
 class State(Schema):
     status = String(**about("ok or ready."))
 

@@ -47,15 +47,18 @@ class Server(BaseApplication):
         return self.create_app(self.settings)
 
     def _start_model(self, worker) -> None:
+        inference = worker.wsgi.extensions["sightline"].inference
+
         def ready() -> None:
             if worker.age == 1:  # once, not by every worker
-                print(f"Sightline is on {address(worker.sockets[0].getsockname())}", flush=True)
+                print(f"Sightline is on {address(worker.sockets[0].getsockname())}")
+                print(f"It describes with {inference.about.name}, in {inference.about.precision}.", flush=True)
 
         def failed(reason: str) -> None:
             print(f"Error: {reason}", file=sys.stderr, flush=True)
             os._exit(Arbiter.APP_LOAD_ERROR)  # tells the parent not to try again
 
-        worker.wsgi.extensions["sightline"].inference.start(ready, failed)
+        inference.start(ready, failed)
 
     def _close(self, arbiter, worker) -> None:
         if getattr(worker, "wsgi", None):

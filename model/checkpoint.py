@@ -5,7 +5,7 @@
 """
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import Preprocess
 from model.clip.tokenizer import ClipTokenizer
 from model.clip.weights import load_clip
+from model.precision import choose, set_precision
 from model.tensors import TensorsError, assign, read_tensors
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
@@ -40,11 +41,14 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded captioner: its `name`, the CLIP `pair` and the `captioner`, both in eval mode and float32."""
+    """A loaded captioner: its `name`, the CLIP `pair` and the `captioner`, both in eval mode, and the `precision` in
+    which they compute (model.precision). `parameters`: of both."""
 
     name: str
     pair: ClipPair
     captioner: Captioner
+    parameters: int
+    precision: str = "float32"
 
 
 def save(
@@ -76,13 +80,13 @@ def save(
     (folder / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read it
 
 
-def load(source: Path | str, device: str = "cpu") -> Checkpoint:
+def load(source: Path | str, device: str = "cpu", precision: str = "float32") -> Checkpoint:
     """Rebuild the captioner that `save` wrote into the folder `source`, or the public one that `model.hub` knows by
-    that name and has pulled. Raises CheckpointError."""
+    that name and has pulled. `precision`: one of model.precision.PRECISIONS. Raises CheckpointError."""
     folder = Path(source)
     if not folder.is_dir():
         if folder.name in hub.KNOWN:
-            return _public(folder.name, device)
+            return _public(folder.name, device, precision)
         raise CheckpointError(
             f"there is no folder {folder}; give one that training.train wrote, or a name of `python -m model.hub list`"
         )
@@ -109,10 +113,13 @@ def load(source: Path | str, device: str = "cpu") -> Checkpoint:
         pair = ClipPair(pair_config, pair_tokenizer, preprocess)
         captioner = Captioner(ClipCap(clipcap_config), tokenizer, options)
     module = nn.ModuleDict({"pair": pair, "captioner": captioner})
-    _fill(module, tensors, folder / WEIGHTS)
+    parameters = _count(module)
+    precision = choose(precision, parameters)
+    _fill(module, tensors, folder / WEIGHTS, torch.bfloat16 if precision == "bfloat16" else torch.float32)
     module.to(device).eval()
+    set_precision(precision, pair, captioner)
     pair.image_tower.to(memory_format=torch.channels_last)
-    return Checkpoint(str(config["name"]), pair, captioner)
+    return Checkpoint(str(config["name"]), pair, captioner, parameters, precision)
 
 
 def import_original(
@@ -154,10 +161,10 @@ def import_original(
         if wanted != found:
             raise CheckpointError(f"{file} wants {what.format(wanted, found)}; give the one it was trained with")
     captioner = Captioner(clipcap, tokenizer, DecodingOptions.clipcap()).eval()
-    return Checkpoint(name or file.stem, pair, captioner)
+    return Checkpoint(name or file.stem, pair, captioner, _count(pair) + _count(captioner))
 
 
-def _public(name: str, device: str) -> Checkpoint:
+def _public(name: str, device: str, precision: str) -> Checkpoint:
     needs = hub.KNOWN[name].needs
     if not needs:
         raise CheckpointError(f"{name} is a part of captioners, not one; `python -m model.hub list` names those")
@@ -166,7 +173,13 @@ def _public(name: str, device: str) -> Checkpoint:
     except hub.HubError as error:
         raise CheckpointError(str(error)) from None
     nn.ModuleDict({"pair": loaded.pair, "captioner": loaded.captioner}).to(device)
-    return loaded
+    precision = choose(precision, loaded.parameters)
+    set_precision(precision, loaded.pair, loaded.captioner)
+    return replace(loaded, precision=precision)
+
+
+def _count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -217,7 +230,7 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise CheckpointError(f"{path} is damaged or cut short ({error}); copy it again") from None
 
 
-def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
+def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path, dtype: torch.dtype) -> None:
     wanted = {name: tensor.shape for name, tensor in module.state_dict().items() if name != TIED}
     for name, shape in wanted.items():
         if name not in tensors:
@@ -229,8 +242,7 @@ def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> No
     for name in tensors:
         if name not in wanted:
             raise CheckpointError(f"{path} holds {name}, for which {CONFIG} has no place")
-    floats = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
-    assign(module, floats)
+    assign(module, {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()})
     module["captioner"].clipcap.gpt.tie_weights()
 
 

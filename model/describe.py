@@ -11,7 +11,7 @@ from model import checkpoint
 from model.caption.captioner import Caption
 from model.ways import LANGUAGES, STYLES
 
-__all__ = ["LANGUAGES", "STYLES", "Caption", "Describer", "Description"]
+__all__ = ["LANGUAGES", "STYLES", "About", "Caption", "Describer", "Description"]
 
 DEFAULT = Path(__file__).parent / "default"
 
@@ -30,19 +30,34 @@ class Description:
     timings_ms: dict[str, float]
 
 
+@dataclass(frozen=True)
+class About:
+    """A captioner's `name`, the `precision` it computes in, the `languages` and `styles` it was taught, how many
+    `parameters` it has, its CLIP pair's among them."""
+
+    name: str
+    precision: str
+    languages: tuple[str, ...]
+    styles: tuple[str, ...]
+    parameters: int
+
+
 class Describer:
     """A loaded captioner. `describe` is safe to call from one thread at a time."""
 
     def __init__(self, loaded: checkpoint.Checkpoint):
+        words = loaded.captioner.tokenizer
         self.name = loaded.name
+        self.about = About(loaded.name, loaded.precision, words.languages, words.styles, loaded.parameters)
         self.pair = loaded.pair
         self.captioner = loaded.captioner
         self._device = next(loaded.pair.parameters()).device
 
     @classmethod
-    def load(cls, folder: Path | str | None = None, device: str = "cpu") -> "Describer":
-        """The captioner of a checkpoint folder, by default the embedded one. Raises checkpoint.CheckpointError."""
-        return cls(checkpoint.load(folder or DEFAULT, device))
+    def load(cls, source: Path | str | None = None, device: str = "cpu", precision: str = "float32") -> "Describer":
+        """The captioner of a checkpoint folder or of a name that model.hub knows, by default the embedded one; in one
+        of model.precision.PRECISIONS. Raises checkpoint.CheckpointError."""
+        return cls(checkpoint.load(source or DEFAULT, device, precision))
 
     def describe(self, photo: Image.Image, language: str = "en", style: str = "caption") -> Description:
         """Describe one upright RGB photo. `language`: one of LANGUAGES; `style`: one of STYLES."""

@@ -63,12 +63,13 @@ class ClipCap(nn.Module):
         """Embeddings (B, D) and, if the model wants it, grid (B, T, C) -> prefix (B, P + T, W)."""
         if self.config.normalized:
             embeddings = nn.functional.normalize(embeddings, dim=-1)
-        prefix = self.mapper(embeddings)
+        dtype = self.gpt.transformer.wte.weight.dtype
+        prefix = self.mapper(embeddings.to(dtype))
         if self.grid_mapper is None:
             return prefix
         if grid is None:
             raise ValueError("this captioner wants the grid of features beside the embedding")
-        return torch.cat([prefix, self.grid_mapper(grid)], dim=1)
+        return torch.cat([prefix, self.grid_mapper(grid.to(dtype))], dim=1)
 
     def read(
         self,

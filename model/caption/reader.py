@@ -18,7 +18,7 @@ class Reader:
         self._heads = config.n_head
         shape = (config.n_layer, 2, rows, config.n_head, room, config.n_embd // config.n_head)
         self._cache = torch.empty(shape, dtype=weight.dtype, device=weight.device)  # (L, 2, R, H, T, W/H)
-        self._length = 0
+        self._length = self._shared = 0  # tokens of each sequence; those that all copies of it have in common
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Tokens (R, T) -> what `read` takes (R, T, W)."""
@@ -37,30 +37,26 @@ class Reader:
             y = F.layer_norm(x, (width,), block.ln_1.weight, block.ln_1.bias, block.ln_1.eps)
             queries, keys, values = (
                 part.view(rows, count, self._heads, -1).transpose(1, 2)  # (R, H, T, W/H)
-                for part in _linear(y, block.attn.c_attn).split(width, dim=2)
+                for part in block.attn.c_attn(y).split(width, dim=2)
             )
             kept_keys, kept_values = self._cache[layer, 0, :rows], self._cache[layer, 1, :rows]
             kept_keys[:, :, start:end], kept_values[:, :, start:end] = keys, values
             y = F.scaled_dot_product_attention(
                 queries, kept_keys[:, :, :end], kept_values[:, :, :end], is_causal=count > 1
             )
-            x = x + _linear(y.transpose(1, 2).reshape(rows, count, width), block.attn.c_proj)
+            x = x + block.attn.c_proj(y.transpose(1, 2).reshape(rows, count, width))
             y = F.layer_norm(x, (width,), block.ln_2.weight, block.ln_2.bias, block.ln_2.eps)
-            x = x + _linear(F.gelu(_linear(y, block.mlp.c_fc), approximate="tanh"), block.mlp.c_proj)
+            x = x + block.mlp.c_proj(F.gelu(block.mlp.c_fc(y), approximate="tanh"))
         self._length = end
         last = transformer.ln_f(x[:, -1])
-        return F.linear(last, self._gpt.lm_head.weight).float().log_softmax(-1)
+        return self._gpt.lm_head(last).float().log_softmax(-1)
 
     def repeat(self, count: int, copies: int) -> None:
         """Each of the first `count` sequences `copies` times, in a row."""
         self.select(torch.arange(count, device=self._cache.device).repeat_interleave(copies))
+        self._shared = self._length
 
     def select(self, sources: Tensor) -> None:
-        """Put sequence `sources[i]` in place i."""
-        kept = self._cache[:, :, :, :, : self._length]
+        """Put sequence `sources[i]` in place i; after `repeat`, one that is a copy of the same."""
+        kept = self._cache[:, :, :, :, self._shared : self._length]
         kept[:, :, : len(sources)] = kept.index_select(2, sources)
-
-
-def _linear(x: Tensor, layer) -> Tensor:
-    """transformers' Conv1D: a linear layer with its weight the other way round."""
-    return torch.addmm(layer.bias, x.view(-1, x.shape[-1]), layer.weight).view(*x.shape[:-1], -1)

@@ -81,7 +81,8 @@ class ClipPair(nn.Module):
 
     def see(self, pixels: Tensor) -> Seen:
         """Pixels (B, 3, S, S) -> Seen."""
-        seen = self.image_tower(pixels.contiguous(memory_format=torch.channels_last))
+        dtype = next(self.image_tower.parameters()).dtype
+        seen = self.image_tower(pixels.to(dtype, memory_format=torch.channels_last))
         return Seen(seen.embedding.float(), seen.grid)
 
     def text_ids(self, text: str) -> list[int]:

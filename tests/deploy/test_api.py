@@ -195,10 +195,14 @@ def test_ready_is_said_only_when_the_model_is(app, client, describer):
     parts = app.extensions["sightline"]
     inference = Inference(lambda: loaded.wait(30) and describer)
     app.extensions["sightline"] = replace(parts, inference=inference)
-    assert is_problem(client.get("/readyz"), 503, "still being loaded; try again")
+    for path in ("/readyz", "/api/v1/models"):
+        assert is_problem(client.get(path), 503, "still being loaded; try again")
     loaded.set()
     inference.describe(Image.new("RGB", (8, 8)), "en", "caption")
     assert client.get("/readyz").get_json() == {"status": "ready"}
+    (model,) = client.get("/api/v1/models").get_json()["models"]
+    assert model["name"] == describer.name and model["precision"] == "float32" and model["parameters"] > 10**7
+    assert model["languages"] == ["en", "id"] and model["styles"] == ["caption", "long", "guide"]
     inference.close()
     app.extensions["sightline"] = parts
 

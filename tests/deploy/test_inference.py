@@ -11,6 +11,8 @@ from deploy.inference import Inference, ModelError
 class Recorder:
     """Answers each photo with its width, remembers its batches, and can be held up."""
 
+    about = None
+
     def __init__(self):
         self.batches, self.go = [], threading.Event()
         self.go.set()

@@ -38,6 +38,8 @@ def test_it_serves(folder, tmp_path, speaker, cat):
     client = app.test_client()
     answer = client.post("/api/v1/describe", data=cat)
     assert answer.status_code == 201 and answer.json["model"] == "clipcap" and answer.json["caption"]["text"]
+    (model,) = client.get("/api/v1/models").json["models"]
+    assert (model["languages"], model["styles"]) == (["en"], ["caption"])
     for query, words in (
         ("lang=id", "unknown language 'id'; use one of en"),
         ("style=guide", "'guide'; use one of caption"),

@@ -1,0 +1,69 @@
+"""Other precisions say nearly what float32 says, and the model knows in which it is."""
+
+import pytest
+import torch
+from PIL import Image
+from tiny import checkpoint_parts
+from torch import nn
+
+from model import checkpoint
+from model.caption.reader import Reader
+from model.describe import Describer
+from model.precision import LARGE, PRECISIONS, Int8Linear, choose
+
+PHOTOS = [Image.new("RGB", (40, 30), colour) for colour in ("red", "navy", "olive", "white")]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    checkpoint.save(tmp_path, "tiny", *checkpoint_parts(), torch.float32)
+    return tmp_path
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_int8_linear_is_close(bias):
+    torch.manual_seed(0)
+    layer, x = nn.Linear(256, 384, bias=bias), torch.randn(3, 5, 256)
+    with torch.inference_mode():
+        wanted, got = layer(x), Int8Linear(layer.weight, layer.bias)(x)
+    assert got.shape == wanted.shape and (got - wanted).norm() < 0.02 * wanted.norm()
+    assert not torch.equal(got, wanted)
+
+
+def test_int8_linear_of_zeros():
+    assert torch.equal(Int8Linear(torch.zeros(4, 8), torch.ones(4))(torch.randn(2, 8)), torch.ones(2, 4))
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_first_words_are_as_likely(folder, precision):
+    """Log-probabilities of the first token, which no earlier difference has changed."""
+    exact, other = Describer.load(folder), Describer.load(folder, precision=precision)
+    assert (exact.about.precision, other.about.precision) == ("float32", precision)
+    assert exact.about.parameters == other.about.parameters > 0
+    found = []
+    for describer in (exact, other):
+        pair, clipcap = describer.pair, describer.captioner.clipcap
+        with torch.inference_mode():
+            seen = pair.see(pair.preprocess(PHOTOS))
+            prefix = clipcap.prefix(seen.embedding, seen.grid)
+            found.append(Reader(clipcap.gpt, len(prefix), prefix.shape[1]).read(prefix))
+    assert prefix.dtype == (torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    assert (found[0] - found[1]).abs().max() < 0.15 * found[0].abs().max()
+    assert not torch.equal(found[0], found[1])
+    description = other.describe(PHOTOS[0], "id", "guide")
+    assert description.text and 0 <= description.caption.confidence <= 1
+
+
+def test_int8_replaces_every_linear_layer_of_the_captioner_and_none_of_the_pair(folder):
+    loaded = checkpoint.load(folder, precision="int8")
+    assert not [m for m in loaded.captioner.modules() if isinstance(m, nn.Linear) or type(m).__name__ == "Conv1D"]
+    assert any(isinstance(m, Int8Linear) for m in loaded.captioner.modules())
+    assert not any(isinstance(m, Int8Linear) for m in loaded.pair.modules())
+
+
+def test_choice(monkeypatch):
+    assert [choose(one, 1) for one in PRECISIONS] == ["float32", "float32", "bfloat16", "int8"]
+    for native in (True, False):
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
+        assert choose("auto", LARGE) == ("bfloat16" if native else "float32")
+        assert choose("auto", LARGE - 1) == "float32"
