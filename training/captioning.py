@@ -111,8 +111,7 @@ def dev_cider(captioner: Captioner, seen: Seen, photos: Sequence[Captioned], bat
         ]
         texts = []
         for start in range(0, len(members), batch_size):
-            rows = torch.tensor(members[start : start + batch_size])
-            part = Seen(seen.embedding[rows], None if seen.grid is None else seen.grid[rows].float())
+            part = seen.of(members[start : start + batch_size], seen.embedding.device)
             texts += [own[0].text for own in captioner.caption(part, language, style, GREEDY)]
         scores[f"dev_cider_{language}_{style}"] = float(CiderD(references).scores(texts, range(len(texts))).mean())
     return scores

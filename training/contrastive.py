@@ -187,7 +187,7 @@ def main(
             # Without control tokens: a query has none.
             queries = [thinned(sentence[2:], word_dropout, rng) for own in sentences for sentence in own]
             if groups_of_text:
-                chosen = rng.choice(len(groups_of_text), len(indices), replace=False)
+                chosen = rng.choice(len(groups_of_text), min(len(groups_of_text), len(indices)), replace=False)
                 pairs = [rng.permutation(CAPTIONS_A_PHOTO)[:2] for _ in chosen]
                 for side in (0, 1):
                     queries += [thinned(groups_of_text[g][p[side]], word_dropout, rng) for g, p in zip(chosen, pairs)]

@@ -62,9 +62,9 @@ def photo_batches(photos: PhotoSet, batch_size: int, epoch: int, start: int = 0,
     return _load(photos, [[(epoch, int(i)) for i in batch] for batch in whole[start:]], workers)
 
 
-def photos_in_order(photos: PhotoSet, batch_size: int, workers: int = 1) -> DataLoader:
+def photos_in_order(photos: PhotoSet, batch_size: int, workers: int = 1, epoch: int = 0) -> DataLoader:
     """All photos as they come, in batches like those of `photo_batches`; the last one may be smaller."""
-    keys = [(0, i) for i in range(len(photos.examples))]
+    keys = [(epoch, i) for i in range(len(photos.examples))]
     return _load(photos, [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)], workers)
 
 

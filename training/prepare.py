@@ -1,6 +1,7 @@
-"""`python -m training.prepare`: embed the photos of data sets, each photo once."""
+"""`python -m training.prepare`: embed the photos of data sets, each photo once, or in several views if asked."""
 
 import hashlib
+from itertools import count
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from model.clip.pair import ClipPair
 from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS
 from training.corpus import Captioned, read_photos
-from training.photos import PhotoSet, photos_in_order
+from training.photos import Augment, PhotoSet, photos_in_order
 from training.sources import load_start
 
 
@@ -25,9 +26,14 @@ def weights_sha256(pair: ClipPair) -> str:
     return digest.hexdigest()
 
 
-def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
+def view_key(photo: Captioned, view: int) -> str:
+    """What a view of a photo is kept under; view 0 is the photo as it is."""
+    return f"{photo.key}#{view}" if view else photo.key
+
+
+def load_seen(store: EmbeddingStore, photos: list[Captioned], view: int = 0) -> Seen:
     """Embeddings (N, D) and grid (N, T, C) float16 or None of the photos, in their order. Raises EmbeddingsError."""
-    rows = store.rows([photo.key for photo in photos])
+    rows = store.rows([view_key(photo, view) for photo in photos])
     return Seen(
         torch.from_numpy(store.vectors[rows]), None if store.grid is None else torch.from_numpy(store.grid[rows])
     )
@@ -35,9 +41,16 @@ def load_seen(store: EmbeddingStore, photos: list[Captioned]) -> Seen:
 
 def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> list[Seen]:
     """The embeddings of each side's photos, refused with click.ClickException unless that very pair made them."""
+    return [views[0] for views in open_views(folder, pair, *sides)]
+
+
+def open_views(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> list[list[Seen]]:
+    """As `open_embeddings`, for each side all views that there are of its photos."""
     try:
         store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": weights_sha256(pair)})
-        return [load_seen(store, photos) for photos in sides]
+        known = set(store.ids)
+        counts = [next(v for v in count(1) if not photos or view_key(photos[0], v) not in known) for photos in sides]
+        return [[load_seen(store, own, view) for view in range(views)] for own, views in zip(sides, counts)]
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None
 
@@ -59,14 +72,23 @@ def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> li
     default=["train", "dev"],
     show_default=True,
 )
+@click.option(
+    "--views",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Of a training photo; all but the first are crops in another light, for `training.train` to take turns with.",
+)
 @click.option("--batch-size", type=int, default=32, show_default=True)
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that read photos.")
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
-def main(folders, source, out, splits, batch_size, workers, device, skip_bad) -> None:
+def main(folders, source, out, splits, views, batch_size, workers, device, skip_bad) -> None:
     """Embed the photos of the --data folders; a run that was stopped goes on where it was."""
     sides = read_photos(folders, skip_bad=skip_bad)
-    photos = [photo for split in splits for photo in sides[split]]
+    chosen = [(0, photo) for split in splits for photo in sides[split]]
+    if "train" in splits:
+        chosen += [(view, photo) for view in range(1, views) for photo in sides["train"]]
     pair = load_start(source).pair
     pair.to(device, memory_format=torch.channels_last).eval()
     made_by = {
@@ -81,18 +103,20 @@ def main(folders, source, out, splits, batch_size, workers, device, skip_bad) ->
             EmbeddingStore.create(out, pair.config.embedding_dim, made_by, grid=grid) as writer,
             torch.inference_mode(),
         ):
-            todo = [photo for photo in photos if photo.key not in writer]
-            whole = PhotoSet([photo.example for photo in todo], pair.preprocess, augment=None, seed=0)
-            with tqdm(total=len(photos), initial=len(photos) - len(todo), unit="photo", desc="prepare") as bar:
-                for indices, pixels in photos_in_order(whole, batch_size, workers):
-                    batch = [todo[i] for i in indices]
-                    seen = pair.see(pair.preprocess.normalize(pixels.to(device)))
-                    cells = None if seen.grid is None else seen.grid.cpu().numpy()
-                    writer.append([p.key for p in batch], seen.embedding.cpu().numpy(), cells)
-                    bar.update(len(batch))
+            todo = [(view, photo) for view, photo in chosen if view_key(photo, view) not in writer]
+            with tqdm(total=len(chosen), initial=len(chosen) - len(todo), unit="photo", desc="prepare") as bar:
+                for view in range(views):
+                    own = [photo for its_view, photo in todo if its_view == view]
+                    augment = Augment() if view else None
+                    shown = PhotoSet([photo.example for photo in own], pair.preprocess, augment, seed=0)
+                    for indices, pixels in photos_in_order(shown, batch_size, workers, epoch=view):
+                        seen = pair.see(pair.preprocess.normalize(pixels.to(device)))
+                        cells = None if seen.grid is None else seen.grid.cpu().numpy()
+                        writer.append([view_key(own[i], view) for i in indices], seen.embedding.cpu().numpy(), cells)
+                        bar.update(len(indices))
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"Embedded {len(todo)} photos into {out}, {len(photos) - len(todo)} were there already.")
+    click.echo(f"Embedded {len(todo)} photos into {out}, {len(chosen) - len(todo)} were there already.")
 
 
 if __name__ == "__main__":

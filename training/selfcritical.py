@@ -16,7 +16,6 @@ from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions, decode
 from model.caption.promises import makes_promise
-from model.clip.seen import Seen
 from training.captioning import caption_loss, dev_cider, drawn, encode_photos, row_losses, spread
 from training.corpus import Captioned, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
@@ -116,14 +115,10 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
             places = rng.choice(len(task.members), min(loop.batch_size, len(task.members)), replace=False)
             yield epoch * steps + step, task, places.tolist()
 
-    def part(indices: list[int]) -> Seen:
-        cells = None if seen.grid is None else seen.grid[indices].float().to(loop.device)
-        return Seen(seen.embedding[indices].to(loop.device), cells)
-
     def loss_of(batch: tuple[int, Task, list[int]]) -> dict[str, Tensor]:
         step, task, places = batch
         indices = [task.members[place] for place in places]
-        batch_seen = part(indices)
+        batch_seen = seen.of(indices, loop.device)
         prompt = tokenizer.prompt(task.language, task.style)
         clipcap.eval()
         with torch.no_grad():

@@ -20,7 +20,7 @@ from model.clip.towers import GRID_CHANNELS
 from training.captioning import as_taught, dev_cider, drawn, encode_photos, row_losses, spread
 from training.corpus import read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
-from training.prepare import open_embeddings
+from training.prepare import open_views
 from training.sources import load_language, load_start, new_clipcap
 
 DEV_PHOTOS = 400
@@ -98,7 +98,7 @@ def main(
             f"only {len(photos)} training photos have a caption in {' or '.join(tokenizer.languages)}, and a batch has "
             f"{loop.batch_size}; give more photos or a smaller --batch-size"
         )
-    seen, dev_seen = open_embeddings(embeddings, pair, photos, dev)
+    views, (dev_seen, *_) = open_views(embeddings, pair, photos, dev)
     encoded = encode_photos(photos, tokenizer)
     here, processes = loop.accelerator.process_index, loop.accelerator.num_processes
     if loop.batch_size < accumulate * processes:
@@ -109,22 +109,25 @@ def main(
         for first in range(start * loop.batch_size, len(order) - loop.batch_size + 1, loop.batch_size):
             yield epoch, order[first : first + loop.batch_size]
 
-    def parts_of(batch: tuple[int, np.ndarray]) -> list[tuple[np.ndarray, list, int]]:
+    def parts_of(batch: tuple[int, np.ndarray]) -> list[tuple[Seen, list, int]]:
         """Of this process: photos, their sentences, and how many tokens the whole batch has."""
         epoch, indices = batch
         rows = [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
         tokens = sum(len(row) - tokenizer.prompt_length for own in rows for row in own)
         places = np.array_split(np.arange(len(indices)), accumulate * processes)[here::processes]
-        return [(indices[part], [rows[place] for place in part], tokens) for part in places if len(part)]
+        seen = views[epoch % len(views)]
+        return [
+            (seen.of(indices[part], loop.device), [rows[place] for place in part], tokens)
+            for part in places
+            if len(part)
+        ]
 
-    def loss_of(part: tuple[np.ndarray, list, int]) -> dict[str, Tensor]:
-        indices, rows, tokens = part
-        cells = None
-        if clipcap.grid_mapper is not None:
-            cells = seen.grid[indices].float().to(loop.device)
-            cells = cells * (torch.rand(cells.shape[:2], device=cells.device) >= dropout)[..., None]
-        part_seen = Seen(seen.embedding[indices].to(loop.device), cells)
-        losses, _ = row_losses(clipcap, part_seen, rows, tokenizer, SMOOTHING)
+    def loss_of(part: tuple[Seen, list, int]) -> dict[str, Tensor]:
+        seen, rows, tokens = part
+        if seen.grid is not None:
+            kept = torch.rand(seen.grid.shape[:2], device=seen.grid.device) >= dropout
+            seen = seen._replace(grid=seen.grid * kept[..., None])
+        losses, _ = row_losses(clipcap, seen, rows, tokenizer, SMOOTHING)
         return {"loss": losses.sum() / tokens * processes}
 
     def validate(average: nn.Module) -> dict[str, float]:

@@ -1,7 +1,9 @@
 """What image towers give."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -11,3 +13,8 @@ class Seen(NamedTuple):
 
     embedding: Tensor
     grid: Tensor | None
+
+    def of(self, rows: Tensor | Sequence[int], device: torch.device | str = "cpu") -> "Seen":
+        """Those photos alone, in float32, on the device."""
+        embedding, grid = (None if t is None else t[rows].float().to(device) for t in self)
+        return Seen(embedding, grid)

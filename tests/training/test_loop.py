@@ -17,13 +17,15 @@ class Interrupted(Exception):
     pass
 
 
-def run(options: LoopOptions, stop_at: int | None = None) -> nn.Module:
-    """Train a small network with dropout; `stop_at`: break off at that step, as a kill would."""
+def run(options: LoopOptions, stop_at: int | None = None, scores: tuple[float, ...] = (), **more) -> nn.Module:
+    """Train a small network with dropout; `stop_at`: break off at that step, as a kill would. `scores`: what the dev
+    set says after each epoch."""
     torch.manual_seed(options.seed)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 1))
     count = 0
 
     def batches(epoch, start):
+        seen[:] = range(epoch + 1)
         for step in range(start, STEPS):
             generator = torch.Generator().manual_seed(epoch * 100 + step)
             yield torch.randn(16, 4, generator=generator)
@@ -36,9 +38,12 @@ def run(options: LoopOptions, stop_at: int | None = None) -> nn.Module:
         return {"loss": ((model(x)[:, 0] - x.sum(1)) ** 2).mean()}
 
     def validate(average):
-        return {"dev_weight": float(average[0].weight.abs().sum())}
+        told = {"dev_weight": float(average[0].weight.detach().abs().sum())}
+        return told | ({"score": scores[len(seen) - 1]} if scores else {})
 
-    return fit(model, [{"params": list(model.parameters())}], batches, STEPS, loss_of, options, validate=validate)
+    seen = []  # epochs begun
+    groups = [{"params": list(model.parameters())}]
+    return fit(model, groups, batches, STEPS, loss_of, options, validate=validate, best_by="score", **more)
 
 
 @pytest.fixture
@@ -81,6 +86,51 @@ def test_loss_falls_and_curve_is_drawn(options):
     losses = [row["loss"] for row in rows if "loss" in row]
     assert losses[-1] < 0.7 * losses[0]
     assert (options.out / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def epochs_of(options: LoopOptions) -> dict[int, float]:
+    rows = [json.loads(line) for line in (options.out / "numbers.jsonl").read_text().splitlines()]
+    return {row["epoch"]: row["dev_weight"] for row in rows if "dev_weight" in row}
+
+
+def test_the_best_epoch_is_kept_and_patience_ends_the_run(options, tmp_path):
+    options = replace(options, epochs=6)
+    scores = (0.1, 0.5, 0.4, 0.5, 0.3, 0.9)
+    best = run(options, scores=scores, patience=2)
+    weights = epochs_of(options)
+    assert list(weights) == [1, 2, 3, 4]  # epoch 4 is as good as 2, not better
+    assert float(best[0].weight.detach().abs().sum()) == weights[2]
+    again = run(replace(options, resume=True), scores=scores, patience=2)
+    assert list(epochs_of(options)) == [1, 2, 3, 4] and torch.equal(best[0].weight, again[0].weight)
+    last = run(replace(options, out=tmp_path / "all"), scores=scores)
+    assert float(last[0].weight.detach().abs().sum()) == epochs_of(replace(options, out=tmp_path / "all"))[6]
+
+
+def test_parts_of_a_batch_add_up(options, tmp_path):
+    """Without dropout, whose draws depend on the parts."""
+    torch.manual_seed(0)
+    start = nn.Linear(4, 1).state_dict()
+
+    def trained(out, **more):
+        model = nn.Linear(4, 1)
+        model.load_state_dict(start)
+
+        def batches(epoch, first):
+            for step in range(first, STEPS):
+                yield torch.randn(16, 4, generator=torch.Generator().manual_seed(epoch * 100 + step))
+
+        def loss_of(x):
+            return {"loss": ((model(x)[:, 0] - x.sum(1)) ** 2).sum() / 16}
+
+        return fit(model, [{"params": list(model.parameters())}], batches, STEPS, loss_of,
+                   replace(options, out=tmp_path / out), **more)  # fmt: skip
+
+    whole, parts = trained("whole"), trained("parts", parts_of=lambda x: list(x.split(6)))
+    torch.testing.assert_close(whole.weight, parts.weight)
+    first, other = ((tmp_path / out / "numbers.jsonl").read_text() for out in ("whole", "parts"))
+    assert [json.loads(a)["loss"] for a in first.splitlines()] == pytest.approx(
+        [json.loads(b)["loss"] for b in other.splitlines()], abs=2e-5
+    )
 
 
 def test_schedule():

@@ -13,6 +13,7 @@ from PIL import Image
 from data.embeddings import EmbeddingStore
 from model.describe import Describer
 from training import contrastive, evaluate, language, prepare, release, selfcritical, train
+from training.sources import load_start
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
@@ -83,6 +84,44 @@ def test_embeddings_are_the_pairs(made, data):
 def test_prepare_reads_no_photo_twice(made, data):
     output = call(prepare, "--data", data, "--pair", made / "pair", "--workers", 0, "--out", made / "embeddings")
     assert "Embedded 0 photos" in output and "30 were there already" in output
+
+
+def test_views_are_crops_of_the_training_photos(made, data, tmp_path):
+    arguments = ("--data", data, "--pair", made / "pair", "--workers", 0, "--views", 3, "--out", tmp_path / "views")
+    assert "Embedded 84 photos" in call(prepare, *arguments)  # 27 to train with, three times, and 3 of the dev side
+    assert "84 were there already" in call(prepare, *arguments)
+    plain, store = EmbeddingStore.open(made / "embeddings"), EmbeddingStore.open(tmp_path / "views")
+    np.testing.assert_allclose(store.vectors[:30], plain.vectors, atol=1e-5)
+    own = store.rows([f"{store.ids[0]}{view}" for view in ("", "#1", "#2")])
+    whole, *crops = (v / np.linalg.norm(v) for v in store.vectors[own])
+    assert all(whole @ crop > 0.5 and not np.array_equal(whole, crop) for crop in crops)
+    assert not np.array_equal(*crops)
+    call(train, "--data", data, "--embeddings", tmp_path / "views", "--pair", made / "pair", "--language",
+         made / "language", "--epochs", 2, "--batch-size", 8, "--out", tmp_path / "out")  # fmt: skip
+
+
+def test_captions_of_a_photo_are_drawn_together(made, data, tmp_path):
+    """From a text file without photos, five lines a photo."""
+    lines = [f"{subject} {rest}" for subject in ("a dog", "two men", "a red bus", "a child") for rest in
+             ("on a street", "by the road", "near cars", "in the town", "outside")]  # fmt: skip
+    (tmp_path / "text.txt").write_text("\n".join(lines) + "\n")
+    arguments = ("--data", data, "--language", made / "language", "--start", made / "pair", "--size", 64, "--epochs", 8,
+                 "--workers", 0, "--text", tmp_path / "text.txt", "--word-dropout", 0.1, "--batch-size", 8,
+                 "--warmup", 2, "--out", tmp_path / "pair")  # fmt: skip
+    call(contrastive, *arguments)
+    pair = load_start(tmp_path / "pair").pair
+    embeddings = pair.embed_texts(lines).reshape(4, 5, -1)
+    likeness = np.einsum("aid,bjd->abij", embeddings, embeddings).mean((2, 3))
+    assert (likeness.argmax(1) == np.arange(4)).all()
+    (tmp_path / "text.txt").write_text("\n".join(lines[:-1]) + "\n")
+    assert "has 19 lines; 5 a photo are expected" in call(contrastive, *arguments, fails=True)
+
+
+def test_dropped_words():
+    rng = np.random.default_rng(0)
+    assert contrastive.thinned([4, 5, 6, 1], 0.0, rng) == [4, 5, 6, 1]
+    assert contrastive.thinned([4, 5, 6, 1], 1.0, rng) == [4, 1]
+    assert {len(contrastive.thinned([4, 5, 6, 1], 0.4, rng)) for _ in range(50)} == {2, 3, 4}
 
 
 def test_language_frozen_and_transformer_mapper(made, data, tmp_path):
@@ -177,7 +216,7 @@ def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):
     next(iter(state["pair"].values())).view(-1)[0] += 1
     torch.save(state, other / "pair.pt")
     output = call(train, "--data", data, "--embeddings", made / "embeddings", "--pair", other, "--language",
-                  made / "language", "--out", tmp_path / "out", fails=True)  # fmt: skip
+                  made / "language", "--batch-size", 8, "--out", tmp_path / "out", fails=True)  # fmt: skip
     assert "checkpoint_sha256" in output
     call(prepare, "--data", data, "--pair", other, "--workers", 0, "--out", tmp_path / "embeddings")
     output = call(selfcritical, "--data", data, "--start", made / "captioner", "--embeddings", tmp_path / "embeddings",
