@@ -49,7 +49,13 @@ train: $(VENV)/.tests
 	$(STEP).prepare $(SETS) --pair $(RUNS)/pair --out $(RUNS)/embeddings
 	$(STEP).train $(SETS) --pair $(RUNS)/pair --embeddings $(RUNS)/embeddings --out $(RUNS)/captioner \
 		--epochs 5 --batch-size 32 --learning-rate 7e-4 --warmup 60 --ema 0.997
-	$(STEP).release --start $(RUNS)/captioner --name sightline-small-1 --beams 5 --length-penalty 1.3 \
+	$(STEP).contrastive $(SETS) --language $(RUNS)/language --start $(RUNS)/captioner --out $(RUNS)/pair-2 \
+		--size 160 --frozen-layers 11 --captions 2 --caption-weight 2 --epochs 7 --learning-rate 8e-4 --warmup 60 \
+		--ema 0.99 --text $(DATA)/flickr30k_captions.txt.gz --word-dropout 0.1 --crop 0.45
+	$(STEP).prepare $(SETS) --pair $(RUNS)/pair-2 --views 2 --out $(RUNS)/embeddings-2
+	$(STEP).train $(SETS) --pair $(RUNS)/pair-2 --embeddings $(RUNS)/embeddings-2 --out $(RUNS)/captioner-2 \
+		--epochs 2 --batch-size 32 --learning-rate 5e-4 --warmup 60 --ema 0.997
+	$(STEP).release --start $(RUNS)/captioner-2 --name sightline-small-2 --beams 5 --length-penalty 1.3 \
 		--no-repeat-ngram 3 --out model/default
 
 # The figures of the model card, from the test sides.

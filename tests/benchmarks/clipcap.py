@@ -34,11 +34,16 @@ from model import checkpoint
 from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap, ClipCapConfig
 from model.caption.decoding import DecodingOptions, decode
+from model.caption.tokenizer import Gpt2Tokenizer
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import clip_preprocess
+from model.clip.tokenizer import ClipTokenizer
 from model.precision import set_precision
+from tests.model import original as small
+from tests.model import published
 
 ROOT = Path(__file__).resolve().parents[2]
+GPT2_VOCABULARY, CLIP_VOCABULARY = 50257, 49408
 NEVER = -1  # as the token that ends a caption
 # A fresh process loads a checkpoint: seconds, and in MB the most memory it took and what it keeps, each beyond what
 # it had after its imports.
@@ -58,8 +63,8 @@ def full_size(precision: str = "float32") -> tuple[ClipPair, ClipCap]:
     """RN50x4 and its text tower, mapping network and GPT-2 small, the same random weights at every call."""
     torch.manual_seed(0)
     config = PairConfig(
-        vocabulary=49408, pad_id=0, start_id=49406, end_id=49407, embedding_dim=640, grid_side=0, text_width=640,
-        text_layers=12, text_heads=10, text_context=77, tokenizer="clip", activation="quick_gelu", image="resnet",
+        vocabulary=CLIP_VOCABULARY, pad_id=0, start_id=49406, end_id=49407, embedding_dim=640, grid_side=0,
+        text_width=640, text_layers=12, text_heads=10, text_context=77, tokenizer="clip", activation="quick_gelu", image="resnet",
         image_layers=(4, 6, 10, 6), image_width=80, image_heads=40, image_size=288,
     )  # fmt: skip
     pair = ClipPair(config, None, clip_preprocess(288)).eval()
@@ -67,7 +72,7 @@ def full_size(precision: str = "float32") -> tuple[ClipPair, ClipCap]:
         ClipCapConfig(
             embedding_dim=640,
             prefix_length=40,
-            vocabulary=50257,
+            vocabulary=GPT2_VOCABULARY,
             width=768,
             layers=12,
             heads=12,
@@ -85,6 +90,15 @@ def full_size(precision: str = "float32") -> tuple[ClipPair, ClipCap]:
     set_precision(precision, pair, Captioner(clipcap, None, DecodingOptions()))
     pair.image_tower.to(memory_format=torch.channels_last)
     return pair, clipcap
+
+
+def full_size_tokenizers() -> tuple[Gpt2Tokenizer, ClipTokenizer]:
+    """Small ones, filled up to the published number of tokens."""
+    filled = []
+    for words, count in ((small.gpt2_tokenizer(), GPT2_VOCABULARY), (published.clip_tokenizer(), CLIP_VOCABULARY)):
+        words.add_tokens([f"<{i}>" for i in range(count - words.get_vocab_size())])
+        filled.append(words)
+    return Gpt2Tokenizer(filled[0]), ClipTokenizer(filled[1])
 
 
 @torch.inference_mode()
@@ -199,15 +213,9 @@ def agreement(precision: str, exact: tuple[ClipPair, ClipCap], photos: list[Imag
 
 
 def print_loading(precisions: list[str]) -> None:
-    from tests.model import original as small
-    from tests.model import published
-
     pair, clipcap = full_size()
-    words, clip_words = small.gpt2_tokenizer(), published.clip_tokenizer()
-    words.add_tokens([f"<{i}>" for i in range(clipcap.config.vocabulary - words.get_vocab_size())])
-    clip_words.add_tokens([f"<{i}>" for i in range(pair.config.vocabulary - clip_words.get_vocab_size())])
-    pair.tokenizer = checkpoint.ClipTokenizer(clip_words)
-    captioner = Captioner(clipcap, checkpoint.Gpt2Tokenizer(words), DecodingOptions.clipcap())
+    words, pair.tokenizer = full_size_tokenizers()
+    captioner = Captioner(clipcap, words, DecodingOptions.clipcap())
     parameters = sum(p.numel() for part in (pair, captioner) for p in part.parameters())
     print(
         f"\n{parameters / 1e6:.0f} million parameters. Loading a checkpoint kept in 16 bits a weight, from a warm disk:"

@@ -17,18 +17,7 @@ import original  # noqa: E402
 import published  # noqa: E402
 
 from model.describe import Describer  # noqa: E402
-from model.hub import KNOWN  # noqa: E402
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-
-
-def place(cache: Path, name: str) -> Path:
-    """The folder in the hub's cache where a pull would put NAME's files."""
-    folder = cache / "hub" / f"models--{KNOWN[name].repo.replace('/', '--')}"
-    (folder / "refs").mkdir(parents=True)
-    (folder / "refs" / "main").write_text(COMMIT)
-    (folder / "snapshots" / COMMIT).mkdir(parents=True)
-    return folder / "snapshots" / COMMIT
+from tests.hub_cache import place  # noqa: E402
 
 
 @pytest.fixture(scope="module")
