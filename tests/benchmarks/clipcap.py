@@ -64,8 +64,8 @@ def full_size(precision: str = "float32") -> tuple[ClipPair, ClipCap]:
     torch.manual_seed(0)
     config = PairConfig(
         vocabulary=CLIP_VOCABULARY, pad_id=0, start_id=49406, end_id=49407, embedding_dim=640, grid_side=0,
-        text_width=640, text_layers=12, text_heads=10, text_context=77, tokenizer="clip", activation="quick_gelu", image="resnet",
-        image_layers=(4, 6, 10, 6), image_width=80, image_heads=40, image_size=288,
+        text_width=640, text_layers=12, text_heads=10, text_context=77, tokenizer="clip",
+        activation="quick_gelu", image="resnet", image_layers=(4, 6, 10, 6), image_width=80, image_heads=40, image_size=288,
     )  # fmt: skip
     pair = ClipPair(config, None, clip_preprocess(288)).eval()
     clipcap = ClipCap(
