@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from model import hub
@@ -25,12 +25,13 @@ from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import Preprocess
 from model.clip.tokenizer import ClipTokenizer
 from model.clip.weights import load_clip
-from model.precision import choose, set_precision
+from model.serving import choose
 from model.tensors import TensorsError, assign, read_tensors
 
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.safetensors"
 CLIP_TOKENIZER = "clip_tokenizer.json"
 FORMAT = 1
+AT_ONCE = 64  # tensors
 CLIP_OF_SIZE = {640: "clip-rn50x4", 512: "clip-vit-b32"}
 TIED = "captioner.clipcap.gpt.lm_head.weight"  # GPT-2's output layer is its token embedding
 
@@ -41,8 +42,8 @@ class CheckpointError(Exception):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded captioner: its `name`, the CLIP `pair` and the `captioner`, both in eval mode, and the `precision` in
-    which they compute (model.precision). `parameters`: of both."""
+    """A loaded captioner: its `name`, the CLIP `pair` and the `captioner`, both in eval mode, and the `precision` that
+    was chosen: weights are bfloat16 for that one, else float32. `parameters`: of both."""
 
     name: str
     pair: ClipPair
@@ -82,7 +83,7 @@ def save(
 
 def load(source: Path | str, device: str = "cpu", precision: str = "float32") -> Checkpoint:
     """Rebuild the captioner that `save` wrote into the folder `source`, or the public one that `model.hub` knows by
-    that name and has pulled. `precision`: one of model.precision.PRECISIONS. Raises CheckpointError."""
+    that name and has pulled. `precision`: one of model.serving.PRECISIONS. Raises CheckpointError."""
     folder = Path(source)
     if not folder.is_dir():
         if folder.name in hub.KNOWN:
@@ -108,16 +109,14 @@ def load(source: Path | str, device: str = "cpu", precision: str = "float32") ->
         if len(own) != size:
             file = folder / (TOKENIZER if own is tokenizer else CLIP_TOKENIZER)
             raise CheckpointError(f"{file} has {len(own)} tokens but {CONFIG} says {section}.vocabulary is {size}")
-    tensors = _read_weights(folder / WEIGHTS)
     with torch.device("meta"):  # no time and memory for weights that are replaced at once
         pair = ClipPair(pair_config, pair_tokenizer, preprocess)
         captioner = Captioner(ClipCap(clipcap_config), tokenizer, options)
     module = nn.ModuleDict({"pair": pair, "captioner": captioner})
     parameters = _count(module)
     precision = choose(precision, parameters)
-    _fill(module, tensors, folder / WEIGHTS, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+    _fill(module, _read_weights(folder / WEIGHTS, _dtype(precision)), folder / WEIGHTS)
     module.to(device).eval()
-    set_precision(precision, pair, captioner)
     pair.image_tower.to(memory_format=torch.channels_last)
     return Checkpoint(str(config["name"]), pair, captioner, parameters, precision)
 
@@ -172,10 +171,13 @@ def _public(name: str, device: str, precision: str) -> Checkpoint:
         loaded = import_original(hub.cached(name)[0], *needs, name=name)
     except hub.HubError as error:
         raise CheckpointError(str(error)) from None
-    nn.ModuleDict({"pair": loaded.pair, "captioner": loaded.captioner}).to(device)
     precision = choose(precision, loaded.parameters)
-    set_precision(precision, loaded.pair, loaded.captioner)
+    nn.ModuleDict({"pair": loaded.pair, "captioner": loaded.captioner}).to(device, _dtype(precision))
     return replace(loaded, precision=precision)
+
+
+def _dtype(precision: str) -> torch.dtype:
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
 def _count(module: nn.Module) -> int:
@@ -221,16 +223,24 @@ def _read_tokenizer(path: Path, kind: type) -> CaptionTokenizer | Gpt2Tokenizer 
         raise CheckpointError(f"{path} cannot be read as a tokenizer: {error}") from None
 
 
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     if not path.exists():
         raise CheckpointError(f"{path} is missing; the folder is no checkpoint or was not copied whole")
+    tensors = {}
     try:
-        return load_file(str(path))
+        with safe_open(str(path), "pt") as file:
+            names = list(file.keys())
+        for start in range(0, len(names), AT_ONCE):
+            with safe_open(str(path), "pt") as file:  # a new map of the file: what was read leaves memory
+                for name in names[start : start + AT_ONCE]:
+                    tensor = file.get_tensor(name)
+                    tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        return tensors
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or cut short ({error}); copy it again") from None
 
 
-def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path, dtype: torch.dtype) -> None:
+def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
     wanted = {name: tensor.shape for name, tensor in module.state_dict().items() if name != TIED}
     for name, shape in wanted.items():
         if name not in tensors:
@@ -242,7 +252,7 @@ def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path, dtype
     for name in tensors:
         if name not in wanted:
             raise CheckpointError(f"{path} holds {name}, for which {CONFIG} has no place")
-    assign(module, {k: v.to(dtype) if v.is_floating_point() else v for k, v in tensors.items()})
+    assign(module, tensors)
     module["captioner"].clipcap.gpt.tie_weights()
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from model import checkpoint
 from model.caption.captioner import Caption
+from model.serving import lay_out
 from model.ways import LANGUAGES, STYLES
 
 __all__ = ["LANGUAGES", "STYLES", "About", "Caption", "Describer", "Description"]
@@ -43,7 +44,7 @@ class About:
 
 
 class Describer:
-    """A loaded captioner. `describe` is safe to call from one thread at a time."""
+    """A loaded captioner, laid out by `model.serving`. `describe` is safe to call from one thread at a time."""
 
     def __init__(self, loaded: checkpoint.Checkpoint):
         words = loaded.captioner.tokenizer
@@ -52,11 +53,13 @@ class Describer:
         self.pair = loaded.pair
         self.captioner = loaded.captioner
         self._device = next(loaded.pair.parameters()).device
+        if self._device.type == "cpu":
+            lay_out(loaded.captioner, loaded.precision)
 
     @classmethod
     def load(cls, source: Path | str | None = None, device: str = "cpu", precision: str = "float32") -> "Describer":
         """The captioner of a checkpoint folder or of a name that model.hub knows, by default the embedded one; in one
-        of model.precision.PRECISIONS. Raises checkpoint.CheckpointError."""
+        of model.serving.PRECISIONS. Raises checkpoint.CheckpointError."""
         return cls(checkpoint.load(source or DEFAULT, device, precision))
 
     def describe(self, photo: Image.Image, language: str = "en", style: str = "caption") -> Description:

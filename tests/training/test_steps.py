@@ -194,7 +194,7 @@ def test_a_checkpoint_is_trained_on(made, data, tmp_path):
     call(prepare, "--data", data, "--pair", start, "--workers", 0, "--out", tmp_path / "embeddings")
     call(train, "--data", data, "--pair", start, "--embeddings", tmp_path / "embeddings", "--epochs", 1,
          "--batch-size", 8, "--out", tmp_path / "tuned")  # fmt: skip
-    before, after = (Describer.load(folder).captioner.clipcap for folder in (start, tmp_path / "tuned"))
+    before, after = (load_start(folder).clipcap for folder in (start, tmp_path / "tuned"))
     assert not torch.equal(before.mapper.model[0].weight, after.mapper.model[0].weight)
     output = call(prepare, "--data", data, "--pair", data, "--out", tmp_path / "none", fails=True)
     assert "config.json is missing" in output

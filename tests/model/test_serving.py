@@ -1,4 +1,4 @@
-"""Other precisions say nearly what float32 says, and the model knows in which it is."""
+"""What is laid out for serving says what it said before; other precisions say nearly that, and are named."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from torch import nn
 from model import checkpoint
 from model.caption.reader import Reader
 from model.describe import Describer
-from model.precision import LARGE, PRECISIONS, Int8Linear, choose
+from model.serving import LARGE, PRECISIONS, Int8Linear, PackedLinear, choose
 
 PHOTOS = [Image.new("RGB", (40, 30), colour) for colour in ("red", "navy", "olive", "white")]
 
@@ -55,10 +55,26 @@ def test_first_words_are_as_likely(folder, precision):
 
 
 def test_int8_replaces_every_linear_layer_of_the_captioner_and_none_of_the_pair(folder):
-    loaded = checkpoint.load(folder, precision="int8")
+    loaded = Describer.load(folder, precision="int8")
     assert not [m for m in loaded.captioner.modules() if isinstance(m, nn.Linear) or type(m).__name__ == "Conv1D"]
     assert any(isinstance(m, Int8Linear) for m in loaded.captioner.modules())
     assert not any(isinstance(m, Int8Linear) for m in loaded.pair.modules())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("bias", [True, False])
+def test_packed_linear_is_the_same(bias, dtype):
+    torch.manual_seed(0)
+    layer, x = nn.Linear(640, 520, bias=bias).to(dtype), torch.randn(3, 5, 640, dtype=dtype)
+    with torch.inference_mode():
+        wanted, got = layer(x), PackedLinear(layer.weight, layer.bias)(x)
+    tolerance = 1e-5 if dtype == torch.float32 else 0.02
+    torch.testing.assert_close(got, wanted, atol=tolerance, rtol=tolerance)
+
+
+def test_the_embedded_captioner_is_laid_out(describer):
+    packed = [m for m in describer.captioner.modules() if isinstance(m, PackedLinear)]
+    assert len(packed) > 8 and isinstance(describer.captioner.clipcap.gpt.lm_head, PackedLinear)
 
 
 def test_choice(monkeypatch):
