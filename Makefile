@@ -55,8 +55,8 @@ train: $(VENV)/.tests
 	$(STEP).prepare $(SETS) --pair $(RUNS)/pair-2 --views 2 --out $(RUNS)/embeddings-2
 	$(STEP).train $(SETS) --pair $(RUNS)/pair-2 --embeddings $(RUNS)/embeddings-2 --out $(RUNS)/captioner-2 \
 		--epochs 2 --batch-size 32 --learning-rate 5e-4 --warmup 60 --ema 0.997
-	$(STEP).release --start $(RUNS)/captioner-2 --name sightline-small-2 --beams 5 --length-penalty 1.3 \
-		--no-repeat-ngram 3 --out model/default
+	$(STEP).release --start $(RUNS)/captioner-2 --name sightline-small-2 --beams 6 --length-penalty 0.8 \
+		--no-repeat-ngram 3 --likeness-weight 1.5 --out model/default
 
 # The figures of the model card, from the test sides.
 SCORE = $(STEP).evaluate --out $(RUNS)/scores

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from torch import nn
 
 from model import checkpoint
 from model.caption.captioner import Caption
+from model.clip.seen import Seen
 from model.serving import lay_out
 from model.ways import LANGUAGES, STYLES
 
@@ -78,7 +80,7 @@ class Describer:
         prepared = time.perf_counter()
         seen = self.pair.see(pixels)
         embedded = time.perf_counter()
-        captions = self.captioner.caption(seen, language, style)
+        captions = self._by_likeness(seen, self.captioner.caption(seen, language, style))
         ended = time.perf_counter()
         timings = {
             "prepare": round((prepared - started) * 1000, 1),
@@ -86,6 +88,21 @@ class Describer:
             "caption": round((ended - embedded) * 1000, 1),
         }
         return [self._description(own, language, style, timings) for own in captions]
+
+    def _by_likeness(self, seen: Seen, captions: list[list[Caption]]) -> list[list[Caption]]:
+        """Each photo's captions anew in order, the pair's own view of how well they fit the photo counting as well."""
+        weight = self.captioner.options.likeness_weight
+        if not weight:
+            return captions
+        texts = self.pair.embed_texts([caption.text for own in captions for caption in own])  # (N, D)
+        photos = nn.functional.normalize(seen.embedding, dim=-1).cpu().numpy()
+        ranked, first = [], 0
+        for photo, own in zip(photos, captions):
+            likeness = texts[first : first + len(own)] @ photo
+            scores = [caption.score + weight * float(one) for caption, one in zip(own, likeness)]
+            ranked.append([own[i] for i in sorted(range(len(own)), key=lambda i: -scores[i])])
+            first += len(own)
+        return ranked
 
     def _description(self, captions: list[Caption], language: str, style: str, timings: dict) -> Description:
         distinct: dict[str, Caption] = {}

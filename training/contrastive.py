@@ -1,6 +1,5 @@
 """`python -m training.contrastive`: train a CLIP pair, with the captioning loss if asked (CoCa, arXiv 2205.01917)."""
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,8 @@ from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS, conv_layers
 from training.backbone import load_backbone
 from training.captioning import caption_loss, dev_cider, drawn, encode_photos
-from training.corpus import Sentence, read_photos
+from training.corpus import read_photos
+from training.language import read_plain_text
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import recall
 from training.photos import Augment, PhotoSet, photo_batches, photos_in_order
@@ -67,8 +67,7 @@ def word_loss(logits: Tensor, targets: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 def paraphrases(file: Path, tokenizer: CaptionTokenizer) -> list[list[list[int]]]:
     """The captions of each photo as token ids, from a text file of one caption a line, a photo's five together."""
-    with (gzip.open if file.suffix == ".gz" else open)(file, "rt", encoding="utf-8") as lines:
-        sentences = [Sentence.of(line) for line in lines]
+    sentences = read_plain_text(file)
     if not sentences or len(sentences) % CAPTIONS_A_PHOTO:
         raise click.ClickException(f"{file} has {len(sentences)} lines; {CAPTIONS_A_PHOTO} a photo are expected")
     encoded = [sentence.encode(tokenizer)[2:] for sentence in sentences]

@@ -15,14 +15,19 @@ from model.caption.decoding import DecodingOptions
 @click.option("--beams", type=int, default=DecodingOptions.beams, show_default=True)
 @click.option("--length-penalty", type=float, default=DecodingOptions.length_penalty, show_default=True)
 @click.option("--no-repeat-ngram", type=int, default=DecodingOptions.no_repeat_ngram, show_default=True)
+@click.option("--likeness-weight", type=float, default=DecodingOptions.likeness_weight, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint.")
-def main(start, name, beams, length_penalty, no_repeat_ngram, out) -> None:
+def main(start, name, beams, length_penalty, no_repeat_ngram, likeness_weight, out) -> None:
     """Write the checkpoint --start to --out with float16 weights, for the service to load."""
     try:
         loaded = checkpoint.load(start)
         captioner = loaded.captioner
         captioner.options = replace(
-            captioner.options, beams=beams, length_penalty=length_penalty, no_repeat_ngram=no_repeat_ngram
+            captioner.options,
+            beams=beams,
+            length_penalty=length_penalty,
+            no_repeat_ngram=no_repeat_ngram,
+            likeness_weight=likeness_weight,
         )
     except (checkpoint.CheckpointError, ValueError) as error:
         raise click.ClickException(str(error)) from None

@@ -16,12 +16,13 @@ from model.clip.seen import Seen
 @dataclass(frozen=True)
 class Caption:
     """`text`; its token ids; the natural log-probability of each (the end token's last, if reached); `confidence`: the
-    mean probability of the tokens, 0 to 1."""
+    mean probability of the tokens, 0 to 1; `score`: by which decoding ranked it."""
 
     text: str
     token_ids: tuple[int, ...]
     log_probs: tuple[float, ...]
     confidence: float
+    score: float
 
 
 class Captioner(nn.Module):
@@ -57,4 +58,4 @@ class Captioner(nn.Module):
         probabilities = [exp(log_prob) for log_prob in hypothesis.log_probs]
         confidence = sum(probabilities) / len(probabilities) if probabilities else 0.0
         text = self.tokenizer.decode(hypothesis.token_ids)
-        return Caption(text, hypothesis.token_ids, hypothesis.log_probs, confidence)
+        return Caption(text, hypothesis.token_ids, hypothesis.log_probs, confidence, hypothesis.score)

@@ -18,6 +18,8 @@ class DecodingOptions:
     `length_penalty`: a finished hypothesis scores sum of log-probabilities / length ** length_penalty (arXiv
     1609.08144 without its constant). `no_repeat_ngram`: no run of so many tokens twice, 0 for no limit. `samples`:
     captions drawn at random instead, with `temperature` and from the `top_p` likeliest tokens (arXiv 1904.09751).
+    `likeness_weight`: how much the cosine of photo and caption in the CLIP pair counts beside a hypothesis's score when
+    a Describer ranks them.
     `search`: "beam", or "clipcap" for that of the original ClipCap (`DecodingOptions.clipcap()`), which knows only
     `beams` and `max_tokens`."""
 
@@ -28,6 +30,7 @@ class DecodingOptions:
     samples: int = 0
     temperature: float = 1.0
     top_p: float = 1.0
+    likeness_weight: float = 0.0
     search: str = "beam"
 
     @classmethod
@@ -48,10 +51,16 @@ class DecodingOptions:
             raise ValueError("temperature must be above 0 and top_p above 0 and at most 1")
         if self.samples and self.length_penalty != 1.0:
             raise ValueError("length_penalty ranks beams; it does nothing to samples")
+        if self.likeness_weight < 0 or self.likeness_weight and self.beams == 1:
+            raise ValueError("likeness_weight ranks beams; it must not be negative, and wants more than one beam")
         if self.search not in ("beam", "clipcap"):
             raise ValueError(f"search is {self.search!r}; use beam or clipcap")
-        if self.search == "clipcap" and (self.samples or self.no_repeat_ngram or self.length_penalty != 1.0):
-            raise ValueError("the search clipcap knows neither samples nor no_repeat_ngram nor length_penalty")
+        if self.search == "clipcap" and (
+            self.samples or self.no_repeat_ngram or self.length_penalty != 1.0 or self.likeness_weight
+        ):
+            raise ValueError(
+                "the search clipcap knows neither samples nor no_repeat_ngram nor length_penalty nor likeness_weight"
+            )
 
 
 @dataclass(frozen=True)

@@ -164,6 +164,9 @@ def test_top_p_keeps_to_the_likeliest():
         {"samples": 2, "beams": 1, "top_p": 0},
         {"samples": 2, "beams": 1, "length_penalty": 0.5},
         {"no_repeat_ngram": -1},
+        {"likeness_weight": -1},
+        {"likeness_weight": 1, "beams": 1},
+        {"likeness_weight": 1, "search": "clipcap"},
     ],
 )
 def test_contradictory_options_are_refused(options):

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,20 @@ def test_texts_find_their_photos(describer):
     np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
     scores = texts @ photos.T
     assert np.trace(scores) > np.trace(scores[:, [1, 2, 0]]) and np.trace(scores) > np.trace(scores[:, [2, 0, 1]])
+
+
+def test_likeness_has_its_say_in_the_order(describer, monkeypatch):
+    """With a great weight the pair alone decides, with none decoding does."""
+    shown = photo("zebra_crossing.jpg")
+    for weight in (0.0, 1000.0):
+        monkeypatch.setattr(
+            describer.captioner, "options", replace(describer.captioner.options, likeness_weight=weight)
+        )
+        told = describer.describe(shown)
+        captions = [told.caption, *told.alternatives]
+        likeness = describer.pair.embed_texts([c.text for c in captions]) @ describer.pair.embed_photos([shown])[0]
+        ranked = likeness.tolist() if weight else [caption.score for caption in captions]
+        assert len(captions) > 2 and ranked == sorted(ranked, reverse=True)
 
 
 def test_embedding_nothing(describer):
