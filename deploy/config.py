@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-RATES = range(80, 451)  # words a minute
+from model.ways import PRECISIONS
 
-PRECISIONS = ("auto", "float32", "bfloat16", "int8")
+RATES = range(80, 451)  # words a minute
 
 # Whole numbers and the least and greatest value that make sense.
 LIMITS = {

@@ -1,5 +1,6 @@
 """What our tokenizers share: a `tokenizers.Tokenizer` from its `tokenizer.json`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -30,3 +31,7 @@ class BpeTokenizer:
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` as it stands, without any token around it."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Text of `ids`; control, start and end tokens leave no trace."""
+        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()

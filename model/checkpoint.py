@@ -83,7 +83,7 @@ def save(
 
 def load(source: Path | str, device: str = "cpu", precision: str = "float32") -> Checkpoint:
     """Rebuild the captioner that `save` wrote into the folder `source`, or the public one that `model.hub` knows by
-    that name and has pulled. `precision`: one of model.serving.PRECISIONS. Raises CheckpointError."""
+    that name and has pulled. `precision`: one of model.ways.PRECISIONS. Raises CheckpointError."""
     folder = Path(source)
     if not folder.is_dir():
         if folder.name in hub.KNOWN:

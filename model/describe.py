@@ -61,7 +61,7 @@ class Describer:
     @classmethod
     def load(cls, source: Path | str | None = None, device: str = "cpu", precision: str = "float32") -> "Describer":
         """The captioner of a checkpoint folder or of a name that model.hub knows, by default the embedded one; in one
-        of model.serving.PRECISIONS. Raises checkpoint.CheckpointError."""
+        of model.ways.PRECISIONS. Raises checkpoint.CheckpointError."""
         return cls(checkpoint.load(source or DEFAULT, device, precision))
 
     def describe(self, photo: Image.Image, language: str = "en", style: str = "caption") -> Description:

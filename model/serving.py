@@ -10,7 +10,6 @@ from transformers.pytorch_utils import Conv1D
 
 from model.caption.captioner import Captioner
 
-PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 LARGE = 100_000_000  # parameters; a smaller model reads its weights fast enough as they are
 PACKED_FROM = 2**18  # weights; in a smaller layer the call costs more than the layout gains
 

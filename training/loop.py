@@ -155,6 +155,7 @@ def fit(
     model.to(options.device)
     loss_module = accelerator.prepare_model(_Loss(model, loss_of))
     average = Average(model, options.ema) if options.ema else None
+    final = average.module if average is not None else model
     scales = [group.pop("scale", 1.0) for group in groups]
     optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, weight_decay=options.weight_decay, fused=True)
     total = options.epochs * steps_per_epoch
@@ -240,7 +241,6 @@ def fit(
                     save()
                     saved_at = time.monotonic()
             epoch, step = epoch + 1, 0
-            final = average.module if average is not None else model
             numbers: dict[str, float] = {}
             if validate is not None and accelerator.is_main_process:
                 final.eval()
@@ -255,7 +255,6 @@ def fit(
             saved_at = time.monotonic()
             if accelerator.is_main_process:
                 plot_curve(numbers_file, options.out / CURVE)
-    final = average.module if average is not None else model
     if best is not None:
         tqdm.write(f"epoch {best['epoch']} is kept: {best_by} {best['score']:.4f}")
         final.load_state_dict(best["weights"])

@@ -41,15 +41,18 @@ def load_seen(store: EmbeddingStore, photos: list[Captioned], view: int = 0) -> 
 
 def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> list[Seen]:
     """The embeddings of each side's photos, refused with click.ClickException unless that very pair made them."""
-    return [views[0] for views in open_views(folder, pair, *sides)]
+    return [views[0] for views in open_views(folder, pair, *sides, most=1)]
 
 
-def open_views(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> list[list[Seen]]:
-    """As `open_embeddings`, for each side all views that there are of its photos."""
+def open_views(folder: Path, pair: ClipPair, *sides: list[Captioned], most: int | None = None) -> list[list[Seen]]:
+    """As `open_embeddings`, for each side all views that there are of its photos, or the first `most`."""
     try:
         store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": weights_sha256(pair)})
         known = set(store.ids)
-        counts = [next(v for v in count(1) if not photos or view_key(photos[0], v) not in known) for photos in sides]
+        counts = [
+            next(v for v in count(1) if v == most or not photos or view_key(photos[0], v) not in known)
+            for photos in sides
+        ]
         return [[load_seen(store, own, view) for view in range(views)] for own, views in zip(sides, counts)]
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None

@@ -116,11 +116,7 @@ def main(
         tokens = sum(len(row) - tokenizer.prompt_length for own in rows for row in own)
         places = np.array_split(np.arange(len(indices)), accumulate * processes)[here::processes]
         seen = views[epoch % len(views)]
-        return [
-            (seen.of(indices[part], loop.device), [rows[place] for place in part], tokens)
-            for part in places
-            if len(part)
-        ]
+        return [(seen.of(indices[part], loop.device), [rows[place] for place in part], tokens) for part in places]
 
     def loss_of(part: tuple[Seen, list, int]) -> dict[str, Tensor]:
         seen, rows, tokens = part

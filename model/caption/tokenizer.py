@@ -53,10 +53,6 @@ class CaptionTokenizer(BpeTokenizer):
         """Token ids of `text`, without control or end tokens."""
         return super().encode(clean(text))
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Text of `ids`; control and end tokens leave no trace."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
-
     def prompt(self, language: str, style: str) -> list[int]:
         """The two control tokens that ask for `language` and `style`. Raises NotTaught for one not in model.ways."""
         _check(self, language, style)
@@ -76,10 +72,6 @@ class Gpt2Tokenizer(BpeTokenizer):
         super().__init__(tokenizer)
         self.pad_id = self.end_id = tokenizer.token_to_id("<|endoftext|>")
         self.full_stop_id = tokenizer.token_to_id(".")
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Text of `ids`; the end token leaves no trace."""
-        return self._tokenizer.decode(list(ids), skip_special_tokens=True).strip()
 
     def prompt(self, language: str, style: str) -> list[int]:
         """No token at all; raises NotTaught for any other than ("en", "caption")."""

@@ -49,6 +49,18 @@ def _fold(layer: MobileNetV2ConvLayer) -> None:
         layer.activation = nn.ReLU6(inplace=True)
 
 
+def _transformer(embedding_dim: int, width: int, layers: int, heads: int, activation: str) -> dict:
+    """What transformers' two CLIP configurations call alike."""
+    return {
+        "hidden_size": width,
+        "intermediate_size": 4 * width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "projection_dim": embedding_dim,
+        "hidden_act": activation,
+    }
+
+
 class ViTTower(nn.Module):
     """CLIP's vision transformer (`activation` as in `text_tower`). Pixels (B, 3, size, size) -> Seen without a grid."""
 
@@ -56,14 +68,7 @@ class ViTTower(nn.Module):
         super().__init__()
         self.model = CLIPVisionModelWithProjection(
             CLIPVisionConfig(
-                hidden_size=width,
-                intermediate_size=4 * width,
-                num_hidden_layers=layers,
-                num_attention_heads=heads,
-                image_size=size,
-                patch_size=patch,
-                projection_dim=embedding_dim,
-                hidden_act=activation,
+                **_transformer(embedding_dim, width, layers, heads, activation), image_size=size, patch_size=patch
             )
         )
 
@@ -79,13 +84,8 @@ def text_tower(
     return CLIPTextModelWithProjection(
         CLIPTextConfig(
             vocab_size=vocabulary,
-            hidden_size=width,
-            intermediate_size=4 * width,
-            num_hidden_layers=layers,
-            num_attention_heads=heads,
+            **_transformer(embedding_dim, width, layers, heads, activation),
             max_position_embeddings=context,
-            projection_dim=embedding_dim,
-            hidden_act=activation,
             pad_token_id=pad_id,
             bos_token_id=end_id,
             eos_token_id=end_id,

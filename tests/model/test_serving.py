@@ -9,7 +9,8 @@ from torch import nn
 from model import checkpoint
 from model.caption.reader import Reader
 from model.describe import Describer
-from model.serving import LARGE, PRECISIONS, Int8Linear, PackedLinear, choose
+from model.serving import LARGE, Int8Linear, PackedLinear, choose
+from model.ways import PRECISIONS
 
 PHOTOS = [Image.new("RGB", (40, 30), colour) for colour in ("red", "navy", "olive", "white")]
 
