@@ -14,10 +14,11 @@ class Recorder:
     about = None
 
     def __init__(self):
-        self.batches, self.go = [], threading.Event()
+        self.batches, self.go, self.asked = [], threading.Event(), threading.Event()
         self.go.set()
 
     def describe_many(self, photos, language, style):
+        self.asked.set()
         self.go.wait(10)
         self.batches.append((language, style, len(photos)))
         if any(photo.width == 13 for photo in photos):
@@ -43,7 +44,7 @@ def ask_all(inference, model, asked):
     model.go.clear()
     with ThreadPoolExecutor(len(asked) + 1) as pool:
         first = pool.submit(inference.describe, Image.new("RGB", (1, 1)), "en", "caption")
-        wait_for(lambda: not inference._jobs and inference.ready)
+        assert model.asked.wait(10)
         answers = []
         for number, (width, *key) in enumerate(asked):
             answers.append(pool.submit(inference.describe, Image.new("RGB", (width, 1)), *key))
