@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import nn
@@ -80,7 +81,7 @@ class Describer:
         prepared = time.perf_counter()
         seen = self.pair.see(pixels)
         embedded = time.perf_counter()
-        captions = self._by_likeness(seen, self.captioner.caption(seen, language, style))
+        captions = self._ranked(seen, self.captioner.caption(seen, language, style))
         ended = time.perf_counter()
         timings = {
             "prepare": round((prepared - started) * 1000, 1),
@@ -89,18 +90,20 @@ class Describer:
         }
         return [self._description(own, language, style, timings) for own in captions]
 
-    def _by_likeness(self, seen: Seen, captions: list[list[Caption]]) -> list[list[Caption]]:
-        """Each photo's captions anew in order, the pair's own view of how well they fit the photo counting as well."""
-        weight = self.captioner.options.likeness_weight
-        if not weight:
+    def _ranked(self, seen: Seen, captions: list[list[Caption]]) -> list[list[Caption]]:
+        """Each photo's captions anew in order, the pair's view of how well they fit the photo and each other counting
+        as well."""
+        options = self.captioner.options
+        if not options.likeness_weight and not options.agreement_weight:
             return captions
         texts = self.pair.embed_texts([caption.text for own in captions for caption in own])  # (N, D)
         photos = nn.functional.normalize(seen.embedding, dim=-1).cpu().numpy()
         ranked, first = [], 0
         for photo, own in zip(photos, captions):
-            likeness = texts[first : first + len(own)] @ photo
-            scores = [caption.score + weight * float(one) for caption, one in zip(own, likeness)]
-            ranked.append([own[i] for i in sorted(range(len(own)), key=lambda i: -scores[i])])
+            told = texts[first : first + len(own)]  # (hypotheses, D)
+            scores = np.array([caption.score for caption in own])
+            scores += options.likeness_weight * told @ photo + options.agreement_weight * told @ told.mean(0)
+            ranked.append([own[i] for i in np.argsort(-scores, kind="stable")])
             first += len(own)
         return ranked
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from tqdm import tqdm
 from data.datasets import DatasetError, Example, read_dataset
 from model.checkpoint import CheckpointError
 from model.describe import LANGUAGES, STYLES, Caption, Describer
+from training.decoding_options import KINDS, changed, decoding_options
 from training.labels import names_label
 from training.metrics import recall
 from training.sheet import write_sheet
@@ -77,23 +78,18 @@ def retrieval_scores(describer: Describer, examples: Sequence[Example], language
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True)
 @click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank, both ways.")
 @click.option("--labels/--no-labels", default=False, help="How often the photo's label is named.")
-@click.option("--beams", type=int, help="Instead of the checkpoint's.")
-@click.option("--length-penalty", type=float, help="Instead of the checkpoint's.")
-@click.option("--likeness-weight", type=float, help="Instead of the checkpoint's.")
+@decoding_options
 @click.option("--limit", type=int, help="Only so many photos, evenly spread.")
 @click.option("--batch-size", type=int, default=16, show_default=True)
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.json, captions.jsonl and sheet.html.")
 def main(
-    folder, model_folder, split, all_photos, language, style, retrieval, labels, beams, length_penalty, likeness_weight,
-    limit, batch_size, device, out,
+    folder, model_folder, split, all_photos, language, style, retrieval, labels, limit, batch_size, device, out, **asked
 ) -> None:  # fmt: skip
     """Measure a checkpoint on one side of a data set."""
     try:
         describer = Describer.load(model_folder, device)
-        asked = {"beams": beams, "length_penalty": length_penalty, "likeness_weight": likeness_weight}
-        asked = {name: value for name, value in asked.items() if value is not None}
-        options = describer.captioner.options = replace(describer.captioner.options, **asked)
+        options = describer.captioner.options = changed(describer.captioner.options, asked)
         examples = list(read_dataset(folder, split=split if all_photos else None).side(split))
     except (CheckpointError, DatasetError, ValueError) as error:
         raise click.ClickException(str(error)) from None
@@ -123,8 +119,7 @@ def main(
         }
     about = {
         "model": describer.name, "data": folder.name, "split": split, "photos": len(examples), "language": language,
-        "style": style, "beams": options.beams, "length_penalty": options.length_penalty,
-        "likeness_weight": options.likeness_weight,
+        "style": style, "decoding": {name: asdict(options)[name] for name in KINDS},
         "date": date.today().isoformat(),
     }  # fmt: skip
     click.echo(f"{describer.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")

@@ -1,7 +1,7 @@
 """Prefix to tokens: greedy, beam search and sampling over a KV cache, many photos at once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -18,8 +18,9 @@ class DecodingOptions:
     `length_penalty`: a finished hypothesis scores sum of log-probabilities / length ** length_penalty (arXiv
     1609.08144 without its constant). `no_repeat_ngram`: no run of so many tokens twice, 0 for no limit. `samples`:
     captions drawn at random instead, with `temperature` and from the `top_p` likeliest tokens (arXiv 1904.09751).
-    `likeness_weight`: how much the cosine of photo and caption in the CLIP pair counts beside a hypothesis's score when
-    a Describer ranks them.
+    `likeness_weight`, `agreement_weight`: how much the cosine of a caption in the CLIP pair with the photo, and with
+    the mean of the photo's captions, counts beside its score when a Describer ranks them (the second is a consensus
+    of hypotheses, arXiv 1505.04467, by embeddings).
     `search`: "beam", or "clipcap" for that of the original ClipCap (`DecodingOptions.clipcap()`), which knows only
     `beams` and `max_tokens`."""
 
@@ -31,6 +32,7 @@ class DecodingOptions:
     temperature: float = 1.0
     top_p: float = 1.0
     likeness_weight: float = 0.0
+    agreement_weight: float = 0.0
     search: str = "beam"
 
     @classmethod
@@ -51,16 +53,15 @@ class DecodingOptions:
             raise ValueError("temperature must be above 0 and top_p above 0 and at most 1")
         if self.samples and self.length_penalty != 1.0:
             raise ValueError("length_penalty ranks beams; it does nothing to samples")
-        if self.likeness_weight < 0 or self.likeness_weight and self.beams == 1:
-            raise ValueError("likeness_weight ranks beams; it must not be negative, and wants more than one beam")
+        for name in ("likeness_weight", "agreement_weight"):
+            weight = getattr(self, name)
+            if weight < 0 or weight and self.beams == 1:
+                raise ValueError(f"{name} ranks beams; it must not be negative, and wants more than one beam")
         if self.search not in ("beam", "clipcap"):
             raise ValueError(f"search is {self.search!r}; use beam or clipcap")
-        if self.search == "clipcap" and (
-            self.samples or self.no_repeat_ngram or self.length_penalty != 1.0 or self.likeness_weight
-        ):
-            raise ValueError(
-                "the search clipcap knows neither samples nor no_repeat_ngram nor length_penalty nor likeness_weight"
-            )
+        asked = {field.name for field in fields(self) if getattr(self, field.name) != field.default}
+        if self.search == "clipcap" and (foreign := asked - {"beams", "max_tokens", "search"}):
+            raise ValueError(f"the search clipcap knows beams and max_tokens, not {' nor '.join(sorted(foreign))}")
 
 
 @dataclass(frozen=True)

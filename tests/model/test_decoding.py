@@ -166,6 +166,8 @@ def test_top_p_keeps_to_the_likeliest():
         {"no_repeat_ngram": -1},
         {"likeness_weight": -1},
         {"likeness_weight": 1, "beams": 1},
+        {"agreement_weight": -1},
+        {"agreement_weight": 1, "beams": 1},
         {"likeness_weight": 1, "search": "clipcap"},
     ],
 )

@@ -93,18 +93,22 @@ def test_texts_find_their_photos(describer):
     assert np.trace(scores) > np.trace(scores[:, [1, 2, 0]]) and np.trace(scores) > np.trace(scores[:, [2, 0, 1]])
 
 
-def test_likeness_has_its_say_in_the_order(describer, monkeypatch):
+@pytest.mark.parametrize("likeness, agreement", [(0, 0), (1000, 0), (0, 1000)])
+def test_likeness_and_agreement_have_their_say_in_the_order(describer, monkeypatch, likeness, agreement):
     """With a great weight the pair alone decides, with none decoding does."""
     shown = photo("zebra_crossing.jpg")
-    for weight in (0.0, 1000.0):
-        monkeypatch.setattr(
-            describer.captioner, "options", replace(describer.captioner.options, likeness_weight=weight)
-        )
-        told = describer.describe(shown)
-        captions = [told.caption, *told.alternatives]
-        likeness = describer.pair.embed_texts([c.text for c in captions]) @ describer.pair.embed_photos([shown])[0]
-        ranked = likeness.tolist() if weight else [caption.score for caption in captions]
-        assert len(captions) > 2 and ranked == sorted(ranked, reverse=True)
+    weights = {"likeness_weight": float(likeness), "agreement_weight": float(agreement)}
+    monkeypatch.setattr(describer.captioner, "options", replace(describer.captioner.options, **weights))
+    told = describer.describe(shown)
+    captions = [told.caption, *told.alternatives]
+    texts = describer.pair.embed_texts([caption.text for caption in captions])
+    ranked = np.array([caption.score for caption in captions])
+    if likeness:
+        ranked = texts @ describer.pair.embed_photos([shown])[0]
+    elif agreement:
+        assert len(captions) == describer.captioner.options.beams  # no two alike, so this is the mean of all
+        ranked = texts @ texts.mean(0)
+    assert len(captions) > 2 and (np.diff(ranked) <= 1e-6).all()
 
 
 def test_embedding_nothing(describer):
