@@ -233,8 +233,8 @@ def _read_weights(path: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         for start in range(0, len(names), AT_ONCE):
             with safe_open(str(path), "pt") as file:  # a new map of the file: what was read leaves memory
                 for name in names[start : start + AT_ONCE]:
-                    tensor = file.get_tensor(name)
-                    tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+                    tensor = file.get_tensor(name)  # its copy, for one tensor would keep the whole map
+                    tensors[name] = tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
         return tensors
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or cut short ({error}); copy it again") from None

@@ -57,9 +57,14 @@ def lay_out(captioner: Captioner, precision: str) -> None:
     if precision != "int8" and not torch.backends.mkldnn.is_available():
         return
     kind, least = (Int8Linear, 0) if precision == "int8" else (PackedLinear, PACKED_FROM)
-    for module in list(captioner.modules()):
-        for name, layer in module.named_children():
-            if isinstance(layer, nn.Linear | Conv1D) and layer.weight.numel() >= least:
-                # GPT-2's Conv1D has its weight the other way round.
-                weight = layer.weight.T.contiguous() if isinstance(layer, Conv1D) else layer.weight
-                setattr(module, name, kind(weight, layer.bias))
+    places = [
+        (module, name)
+        for module in captioner.modules()
+        for name, layer in module.named_children()
+        if isinstance(layer, nn.Linear | Conv1D) and layer.weight.numel() >= least
+    ]
+    for module, name in places:  # nothing else holds a layer: each is freed as soon as it is replaced
+        layer = getattr(module, name)
+        # GPT-2's Conv1D has its weight the other way round.
+        weight = layer.weight.T.contiguous() if isinstance(layer, Conv1D) else layer.weight
+        setattr(module, name, kind(weight, layer.bias))

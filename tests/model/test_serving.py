@@ -1,12 +1,14 @@
 """What is laid out for serving says what it said before; other precisions say nearly that, and are named."""
 
+import weakref
+
 import pytest
 import torch
 from PIL import Image
 from tiny import checkpoint_parts
 from torch import nn
 
-from model import checkpoint
+from model import checkpoint, serving
 from model.caption.reader import Reader
 from model.describe import Describer
 from model.serving import LARGE, Int8Linear, PackedLinear, choose
@@ -60,6 +62,21 @@ def test_int8_replaces_every_linear_layer_of_the_captioner_and_none_of_the_pair(
     assert not [m for m in loaded.captioner.modules() if isinstance(m, nn.Linear) or type(m).__name__ == "Conv1D"]
     assert any(isinstance(m, Int8Linear) for m in loaded.captioner.modules())
     assert not any(isinstance(m, Int8Linear) for m in loaded.pair.modules())
+
+
+def test_a_layer_is_freed_as_soon_as_it_is_replaced(monkeypatch):
+    """Or a large model would be in memory twice while it is laid out."""
+    captioner = checkpoint_parts()[1]
+    layers = [weakref.ref(m) for m in captioner.modules() if isinstance(m, nn.Linear) or type(m).__name__ == "Conv1D"]
+    living = []
+
+    def packed(weight, bias):
+        living.append(sum(layer() is not None for layer in layers))
+        return Int8Linear(weight, bias)
+
+    monkeypatch.setattr(serving, "Int8Linear", packed)
+    serving.lay_out(captioner, "int8")
+    assert living[-1] <= 2 < len(layers) == living[0]  # the one in hand, and the one before it
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
