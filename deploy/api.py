@@ -1,11 +1,12 @@
 """The JSON API."""
 
 from apiflask import APIBlueprint
-from apiflask.schemas import EmptySchema, FileSchema
+from apiflask.schemas import FileSchema
 from flask import Response, request, send_file, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import FileStorage
 
+from deploy.access import find, owner_from_now_on, unknown_id
 from deploy.describing import Options, describe_upload, parts
 from deploy.errors import Problem
 from deploy.inference import Inference
@@ -23,11 +24,14 @@ def describe():
     """Describe a photo
 
     Send it as the field image of a multipart form, or as the body itself, whatever its content type. The other fields
-    go into the query or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content.
+    go into the query or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content. It is kept for
+    your key or, without one, for the cookie in the answer. The same photo asked about in the same way once more is
+    answered with 200 and the record of before.
     """
     data, fields = read_request()
-    record = describe_upload(data, Options.read(fields))
-    return as_json(record), 201, {"Location": url_for("api.show", id=record.id), "Cache-Control": "no-store"}
+    record, new = describe_upload(data, Options.read(fields), owner_from_now_on())
+    headers = {"Location": url_for("api.show", id=record.id), "Cache-Control": "no-store"}
+    return as_json(record), 201 if new else 200, headers
 
 
 @api.get("/models")
@@ -42,15 +46,6 @@ def models():
 def show(id: str):
     """Show a description again"""
     return as_json(find(id)), 200, {"Cache-Control": "no-store"}
-
-
-@api.delete("/images/<id>")
-@api.output(EmptySchema, 204, description="Photo, description and sound are gone.")
-def remove(id: str):
-    """Delete a photo and all that was told about it"""
-    if not parts().library.delete(id):
-        raise unknown_id()
-    return ""
 
 
 @api.get("/images/<id>/photo")
@@ -137,25 +132,14 @@ def no_photo() -> Problem:
     return Problem(400, "No photo", "No photo was sent; send it as the field 'image' or as the body.")
 
 
-def unknown_id() -> Problem:
-    return Problem(404, "Not found", _("There is no description with this id; it may have been deleted."))
-
-
-def find(id: str) -> Record:
-    """Raises Problem 404."""
-    record = parts().library.get(id)
-    if record is None:
-        raise unknown_id()
-    return record
-
-
 def as_json(record: Record) -> dict:
     """The record as schemas.Description has it."""
     sound = {"url": url_for("api.audio_mp3", id=record.id), "type": SOUND_TYPES["mp3"]}
     return {
         "id": record.id,
         "created": record.created.isoformat(timespec="milliseconds") + "Z",
-        "description": record.description,
+        "description": record.said,
+        "mended": record.mended is not None,
         "caption": {"text": record.caption, "confidence": record.confidence, "alternatives": record.alternatives},
         "language": record.language,
         "style": record.style,

@@ -1,12 +1,17 @@
-"""`python -m deploy.main describe`: what photos show, in the terminal."""
+"""`python -m deploy.main describe`: what photos show, in the terminal; `keys`: who may use the API as whom."""
 
 import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from deploy.config import Settings
 from deploy.inference import ModelError, load_describer
+from deploy.library import Library, LibraryError, NameTaken
+from deploy.limits import read_rate
 from deploy.uploads import UploadError, read_photo
 from model.ways import LANGUAGES, STYLES, NotTaught
 
@@ -64,3 +69,64 @@ def as_dict(told) -> dict:
         "model": told.model,
         "timings_ms": told.timings_ms,
     }
+
+
+@click.group()
+def keys() -> None:
+    """Keys for API clients. What a key sends is kept for it alone."""
+
+
+def rate(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        read_rate(value or Settings.rate)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+@keys.command()
+@click.argument("name")
+@click.option("--rate", callback=rate, metavar="60/m", help="Requests it may make; by default as SIGHTLINE_RATE says.")
+@click.pass_obj
+def create(settings: Settings, name: str, rate: str | None) -> None:
+    """Make a key called NAME and show it, this once."""
+    if not re.fullmatch(r"[\w.-]{1,64}", name):
+        raise click.ClickException(f"{name!r} is no name for a key; use up to 64 letters, digits, dots and dashes.")
+    with open_library(settings) as library:
+        try:
+            key = library.keys.create(name, rate)
+        except NameTaken as error:
+            raise click.ClickException(str(error)) from None
+    click.echo(key)
+    click.echo("Keep it; it is not shown again. Send it as the header Authorization: Bearer KEY.", err=True)
+
+
+@keys.command("list")
+@click.pass_obj
+def list_keys(settings: Settings) -> None:
+    """The keys there are, without themselves."""
+    with open_library(settings) as library:
+        for key in library.keys.all():
+            state = f"revoked {key.revoked:%Y-%m-%d}" if key.revoked else "in use"
+            click.echo(f"{key.name:<24} {key.rate or settings.rate:>10}  made {key.created:%Y-%m-%d}  {state}")
+
+
+@keys.command()
+@click.argument("name")
+@click.pass_obj
+def revoke(settings: Settings, name: str) -> None:
+    """Refuse the key called NAME from now on. Its photos stay."""
+    with open_library(settings) as library:
+        if not library.keys.revoke(name):
+            raise click.ClickException(f"There is no key {name!r} in use; see keys list.")
+    click.echo(f"{name} is revoked.")
+
+
+@contextmanager
+def open_library(settings: Settings) -> Iterator[Library]:
+    try:
+        library = Library(settings.instance)
+    except LibraryError as error:
+        raise click.ClickException(str(error)) from None
+    yield library
+    library.close()

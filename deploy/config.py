@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from deploy.limits import read_rate
 from model.ways import PRECISIONS
 
 RATES = range(80, 451)  # words a minute
@@ -17,6 +18,8 @@ LIMITS = {
     "workers": (1, 64),
     "threads": (1, 256),
     "speech_timeout": (1, 600),
+    "visitor_days": (0, 36_500),
+    "proxies": (0, 8),
 }
 
 
@@ -38,6 +41,9 @@ class Settings:
     workers: int = 1  # processes, each with a model of its own
     threads: int = 8  # requests at once in a worker
     speech_timeout: int = 10  # seconds
+    rate: str = "300/m"  # requests of an address or of a key without a rate of its own
+    visitor_days: int = 30  # how long what a visitor asked about is kept; 0: until it is deleted
+    proxies: int = 0  # reverse proxies in front, whose X-Forwarded-For and -Proto are believed
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -57,6 +63,10 @@ class Settings:
                 given[field.name] = text
         if given.get("precision", "auto") not in PRECISIONS:
             raise SettingsError(f"SIGHTLINE_PRECISION is {given['precision']!r}; use one of {', '.join(PRECISIONS)}.")
+        try:
+            read_rate(given.get("rate", cls.rate))
+        except ValueError as error:
+            raise SettingsError(f"SIGHTLINE_RATE: {error}") from None
         return cls(**given)
 
 

@@ -1,4 +1,4 @@
-"""One upload -> one kept Record: the way that the API and the pages share."""
+"""One upload -> one kept Record, and a Record's words mended: the ways that the API and the pages share."""
 
 import time
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 
 from deploy.config import RATES, Settings
 from deploy.errors import Problem
+from deploy.housekeeping import Housekeeper
 from deploy.inference import Inference, ModelError
 from deploy.library import Library, Record
 from deploy.speech import Speaker, SpeechError
@@ -24,6 +25,9 @@ DOUBTS = (
 )
 
 
+MOST_WORDS = 500  # characters of what an owner writes
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a running service is made of."""
@@ -32,8 +36,10 @@ class Parts:
     inference: Inference
     speaker: Speaker
     library: Library
+    housekeeper: Housekeeper
 
     def close(self) -> None:
+        self.housekeeper.close()
         self.inference.close()
         self.speaker.close()
         self.library.close()
@@ -78,14 +84,21 @@ def doubt_about(confidence: float) -> str:
     return next((str(words) for below, words in DOUBTS if confidence < below), "")
 
 
-def describe_upload(data: bytes, options: Options) -> Record:
-    """Check, describe, speak and keep the photo in `data`. If speech fails the record says why, and is kept.
+def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, bool]:
+    """Check, describe, speak and keep the photo in `data` for `owner` -> its record, and whether it is new: the same
+    photo asked about in the same way is described once, unless the model changed. If speech fails the record says
+    why, and is kept.
 
     Raises UploadError for a photo that cannot be used and Problem if there is no model.
     """
     here, clock = parts(), Clock()
     photo = read_photo(data, max_bytes=here.settings.max_bytes, max_pixels=here.settings.max_pixels)
     clock.lap("read")
+    if here.inference.about:
+        way = (here.inference.about.name, options.language, options.style, options.rate)
+        known = here.library.records.same(owner, photo.sha256, *way)
+        if known:
+            return known, False
     try:
         told = here.inference.describe(photo.image, options.language, options.style)
     except ModelError as error:
@@ -96,15 +109,11 @@ def describe_upload(data: bytes, options: Options) -> Record:
     except NotTaught as error:
         raise Problem(422, "Not taught", f"The captioner in use cannot do that: {error}.") from error
     clock.lap("describe")
-    contents, audio_error = {"jpg": photo.jpeg}, None
+    contents = {"jpg": photo.jpeg}
     clock.lap("encode")
-    try:
-        with force_locale(options.language):
-            spoken = f"{doubt_about(told.caption.confidence)} {told.text}".strip()
-        speech = here.speaker.speak(spoken, options.language, options.rate)
-        contents |= {"mp3": speech.mp3, "wav": speech.wav}
-    except SpeechError as error:
-        audio_error = str(error)
+    with force_locale(options.language):
+        spoken = f"{doubt_about(told.caption.confidence)} {told.text}".strip()
+    sound, audio_error = speak(spoken, options.language, options.rate)
     clock.lap("speak")
     record = Record(
         sha256=photo.sha256,
@@ -120,9 +129,31 @@ def describe_upload(data: bytes, options: Options) -> Record:
         model=told.model,
         audio_error=audio_error,
         timings_ms=clock.laps_ms | {f"model_{step}": round(ms, 1) for step, ms in told.timings_ms.items()},
+        owner=owner,
+        embedding=told.embedding.astype("<f4").tobytes(),
     )
-    here.library.add(record, contents)
-    return record
+    here.library.add(record, contents | sound)
+    return record, True
+
+
+def mend(record: Record, words: str) -> Record:
+    """Let its owner's `words` hold for the photo, spoken too; none of them give the machine's back. Raises Problem."""
+    words = " ".join(words.split())
+    if len(words) > MOST_WORDS:
+        raise Problem(422, "Too long", _("These words are too long; use at most %(most)s characters.", most=MOST_WORDS))
+    with force_locale(record.language):
+        spoken = words or f"{doubt_about(record.confidence)} {record.description}".strip()
+    sound, audio_error = speak(spoken, record.language, record.rate)
+    return parts().library.mend(record, words or None, audio_error, sound)
+
+
+def speak(text: str, language: str, rate: int | None) -> tuple[dict[str, bytes], str | None]:
+    """-> sound by kind, or none and the reason."""
+    try:
+        speech = parts().speaker.speak(text, language, rate)
+    except SpeechError as error:
+        return {}, str(error)
+    return {"mp3": speech.mp3, "wav": speech.wav}, None
 
 
 class Clock:

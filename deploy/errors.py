@@ -25,13 +25,13 @@ UPLOAD_SENTENCES = {
 class Problem(Exception):
     """The request cannot be answered. `title` names the kind of problem, `detail` is one sentence with the way out."""
 
-    def __init__(self, status: int, title: str, detail: str):
+    def __init__(self, status: int, title: str, detail: str, headers: dict[str, str] | None = None):
         super().__init__(detail)
-        self.status, self.title, self.detail = status, title, detail
+        self.status, self.title, self.detail, self.headers = status, title, detail, headers or {}
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(Problem, answer)
+    app.register_error_handler(Problem, lambda problem: answer(problem, problem.headers))
     app.register_error_handler(UploadError, answer)
     app.register_error_handler(HTTPException, lambda error: answer(explain(error), error.get_response().headers))
     app.after_request(drain)
@@ -54,7 +54,7 @@ def answer(problem: Problem | UploadError, headers=None) -> Response:
         response = Response(json.dumps(body), problem.status, mimetype="application/problem+json")
     else:
         response = Response(render_template("error.html", sentence=sentence(problem)), problem.status)
-    for name in ("Allow", "Retry-After"):
+    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
         if headers and name in headers:
             response.headers[name] = headers[name]
     return response

@@ -1,7 +1,7 @@
 """Many requests -> few batches.
 
 One thread owns the model. While it works on one batch, requests queue up; it then takes all that ask for the same
-language and style, so a lone request never waits for company and a crowd shares its batches.
+language and style, or for embeddings, so a lone request never waits for company and a crowd shares its batches.
 """
 
 import logging
@@ -15,6 +15,7 @@ from typing import Any
 from PIL import Image
 
 MAX_BATCH = 8
+EMBED = ("embed",)
 log = logging.getLogger(__name__)
 
 
@@ -24,8 +25,10 @@ class ModelError(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    photo: Image.Image
-    key: tuple[str, str]  # language, style
+    """`what` is to be done to in the way `key`: (language, style) of a photo's description, or EMBED for a text."""
+
+    what: Image.Image | str
+    key: tuple[str, ...]
     answer: Future = field(default_factory=Future)
 
 
@@ -55,8 +58,14 @@ class Inference:
 
     def describe(self, photo: Image.Image, language: str, style: str) -> Any:
         """-> model.describe.Description. Waits for the model if it is loading. Raises ModelError if there is none."""
+        return self._do(Job(photo, (language, style)))
+
+    def embed(self, text: str) -> Any:
+        """-> the text's embedding, (D,) float32 of length 1. Waits, and raises, as `describe` does."""
+        return self._do(Job(text, EMBED))
+
+    def _do(self, job: Job) -> Any:
         self.start()
-        job = Job(photo, (language, style))
         with self._changed:
             if self.failure or self._closed:
                 raise ModelError(self.failure or "The service is stopping.")
@@ -108,8 +117,9 @@ class Inference:
             job.answer.set_exception(ModelError(reason))
 
     def _answer(self, describer: Any, batch: list[Job]) -> None:
+        what, key = [job.what for job in batch], batch[0].key
         try:
-            answers = describer.describe_many([job.photo for job in batch], *batch[0].key)
+            answers = describer.pair.embed_texts(what) if key == EMBED else describer.describe_many(what, *key)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].answer.set_exception(error)

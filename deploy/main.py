@@ -2,12 +2,13 @@
 
 import click
 from apiflask import APIFlask
-from flask_babel import Babel
+from flask_babel import Babel, format_date
 
-from deploy import access, api, errors, openapi, pages
-from deploy.cli import describe
+from deploy import access, api, errors, library_api, library_pages, openapi, pages
+from deploy.cli import describe, keys
 from deploy.config import Settings, SettingsError
 from deploy.describing import Parts
+from deploy.housekeeping import Housekeeper
 from deploy.inference import Inference, load_describer
 from deploy.library import Library, LibraryError
 from deploy.speech import Speaker
@@ -24,11 +25,10 @@ def create_app(settings=None, describer=None, speaker=None, library=None) -> API
     Raises SettingsError and LibraryError.
     """
     settings = settings or Settings.from_environment()
-    if library is None:
-        library = Library(settings.instance)
-        library.sweep()
+    library = library or Library(settings.instance)
     inference = Inference(lambda: describer or load_describer(settings.model, settings.precision))
-    parts = Parts(settings, inference, speaker or Speaker(float(settings.speech_timeout)), library)
+    housekeeper = Housekeeper(library, settings.visitor_days)
+    parts = Parts(settings, inference, speaker or Speaker(float(settings.speech_timeout)), library, housekeeper)
 
     app = APIFlask("deploy", title="Sightline", version=VERSION, docs_path=None, json_errors=False)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_bytes + MULTIPART_ROOM
@@ -37,11 +37,15 @@ def create_app(settings=None, describer=None, speaker=None, library=None) -> API
     app.json.ensure_ascii = False
     app.extensions["sightline"] = parts
     Babel(app, locale_selector=pages.page_language)
-    for part in (errors, access, openapi):
-        part.install(app)
+    app.jinja_env.filters["dateformat"] = format_date
+    errors.install(app)
+    access.install(app, settings, library)
+    openapi.install(app)
     app.register_blueprint(api.api)
+    app.register_blueprint(library_api.api)
     app.register_blueprint(api.states)
     app.register_blueprint(pages.pages)
+    app.register_blueprint(library_pages.pages)
     return app
 
 
@@ -54,6 +58,7 @@ def __getattr__(name: str):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     app = create_app()
     app.extensions["sightline"].inference.start()
+    app.extensions["sightline"].housekeeper.start()
     globals()["app"] = app
     return app
 
@@ -83,6 +88,7 @@ def serve(settings: Settings) -> None:
 
 
 cli.add_command(describe)
+cli.add_command(keys)
 
 if __name__ == "__main__":
     cli(prog_name="python -m deploy.main")

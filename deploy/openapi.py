@@ -52,6 +52,8 @@ PROBLEMS = {
         "503": "There is no captioner; try again later.",
     },
     "/api/v1/models": {"503": "Not yet."},
+    "/api/v1/images": {"422": "Unusable field."},
+    "/api/v1/export": {"404": "Nothing is kept for you."},
     "/readyz": {"503": "Not yet."},
 }
 ID = "The id in the answer to describe."

@@ -6,8 +6,9 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from deploy.api import find, has_content
-from deploy.describing import Options, describe_upload, doubt_about, parts
+from deploy.access import owner_from_now_on
+from deploy.api import has_content
+from deploy.describing import Options, describe_upload
 from deploy.errors import Problem, explain, is_api, sentence
 from deploy.uploads import UploadError
 from model.ways import LANGUAGES
@@ -19,7 +20,7 @@ LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
 
 @pages.get("/")
 def home() -> str:
-    return show_form(deleted="deleted" in request.args)
+    return show_form()
 
 
 @pages.post("/")
@@ -27,25 +28,12 @@ def ask() -> Response | tuple[str, int]:
     """Describe the photo of the form, then send the browser to the answer, so that reloading asks nothing again."""
     try:
         fields = {name: request.form[name] for name in ("lang", "style") if name in request.form}
-        record = describe_upload(chosen_photo(), Options.read(fields))
+        record, _new = describe_upload(chosen_photo(), Options.read(fields), owner_from_now_on())
     except RequestEntityTooLarge as error:
         return failed(explain(error), {})
     except (Problem, UploadError) as problem:
         return failed(problem, fields)
-    return redirect(url_for("pages.photo", id=record.id, lang=str(get_locale())), 303)
-
-
-@pages.get("/photos/<id>")
-def photo(id: str) -> str:
-    record = find(id)
-    return render_template("photo.html", record=record, doubt=doubt_about(record.confidence))
-
-
-@pages.post("/photos/<id>/delete")
-def delete(id: str) -> Response:
-    """Gone already is as good as gone."""
-    parts().library.delete(id)
-    return redirect(url_for("pages.home", deleted=1, lang=str(get_locale())), 303)
+    return redirect(url_for("library_pages.photo", id=record.id, lang=str(get_locale())), 303)
 
 
 @pages.get("/favicon.ico")

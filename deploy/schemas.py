@@ -1,7 +1,7 @@
 """What the API answers, field by field; the API documentation is made from this."""
 
 from apiflask import Schema
-from apiflask.fields import Dict, Float, Integer, List, Nested, String
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
 
 from model.ways import LANGUAGES, STYLES
@@ -32,9 +32,12 @@ class Image(Schema):
 
 
 class Description(Schema):
-    id = String(**about("Whoever has it can read and delete this description; nobody can guess it."))
+    id = String(**about("Whoever has it can read this description; nobody can guess it."))
     created = String(**about("When, in UTC.", format="date-time"))
-    description = String(**about("All that is told about the photo. This is what is spoken."))
+    description = String(
+        **about("All that is told about the photo, in its owner's words if it was mended. This is what is spoken.")
+    )
+    mended = Boolean(**about("Whether the description is in its owner's words."))
     caption = Nested(Caption, **about("What the captioner said."))
     language = String(validate=OneOf(LANGUAGES), **about("Language of the description: en or id."))
     style = String(validate=OneOf(STYLES), **about("The way of telling: caption, long or guide."))
@@ -46,6 +49,32 @@ class Description(Schema):
     model = String(**about("Name of the captioner."))
     timings_ms = Dict(
         keys=String(), values=Float(), **about("How long each step took, in milliseconds; model_*: inside describe.")
+    )
+
+
+class Result(Description):
+    score = Float(**about("How well it fits beside the others of this answer; 0 without a search."))
+    why = List(String(), **about("What makes it an answer.", example=["looks like it", "says 'platform'"]))
+
+
+class Images(Schema):
+    images = List(Nested(Result), **about("Best first, or newest first without a search."))
+    next = String(allow_none=True, **about("The cursor for the rest; null if there is none."))
+    message = String(allow_none=True, **about("What the list does not say, such as that there is no good match."))
+
+
+class Likeness(Description):
+    score = Float(**about("Cosine of the two photos' embeddings; 1 is the same photo."))
+    near_duplicate = Boolean(**about("Whether it is nearly the same photo."))
+
+
+class Similar(Schema):
+    images = List(Nested(Likeness), **about("The nearest first."))
+
+
+class Mend(Schema):
+    description = String(
+        required=True, **about("Your own words for the photo, at most 500 characters; empty for the captioner's.")
     )
 
 

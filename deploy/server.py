@@ -47,7 +47,8 @@ class Server(BaseApplication):
         return self.create_app(self.settings)
 
     def _start_model(self, worker) -> None:
-        inference = worker.wsgi.extensions["sightline"].inference
+        parts = worker.wsgi.extensions["sightline"]
+        inference = parts.inference
 
         def ready() -> None:
             if worker.age == 1:  # once, not by every worker
@@ -59,6 +60,7 @@ class Server(BaseApplication):
             os._exit(Arbiter.APP_LOAD_ERROR)  # tells the parent not to try again
 
         inference.start(ready, failed)
+        parts.housekeeper.start()
 
     def _close(self, arbiter, worker) -> None:
         if getattr(worker, "wsgi", None):

@@ -1,7 +1,7 @@
 """Photo to description: the one call that the service and the bulk tools make."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from torch import nn
 
 from model import checkpoint
 from model.caption.captioner import Caption
-from model.clip.seen import Seen
 from model.serving import lay_out
 from model.ways import LANGUAGES, STYLES
 
@@ -23,7 +22,8 @@ DEFAULT = Path(__file__).parent / "default"
 @dataclass(frozen=True)
 class Description:
     """All that is told about a photo. `text`: what to say; `caption`: its caption; `alternatives`: what else it could
-    be, likeliest first; `language`, `style`: as asked; `model`: its name; `timings_ms`: of each part."""
+    be, likeliest first; `language`, `style`: as asked; `model`: its name; `timings_ms`: of each part; `embedding`: the
+    photo's, (D,) float32 of length 1."""
 
     text: str
     caption: Caption
@@ -32,6 +32,7 @@ class Description:
     style: str
     model: str
     timings_ms: dict[str, float]
+    embedding: np.ndarray = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -81,25 +82,27 @@ class Describer:
         prepared = time.perf_counter()
         seen = self.pair.see(pixels)
         embedded = time.perf_counter()
-        captions = self._ranked(seen, self.captioner.caption(seen, language, style))
+        embeddings = nn.functional.normalize(seen.embedding.float(), dim=-1).cpu().numpy()
+        captions = self._ranked(embeddings, self.captioner.caption(seen, language, style))
         ended = time.perf_counter()
         timings = {
             "prepare": round((prepared - started) * 1000, 1),
             "embed": round((embedded - prepared) * 1000, 1),
             "caption": round((ended - embedded) * 1000, 1),
         }
-        return [self._description(own, language, style, timings) for own in captions]
+        return [
+            self._description(own, language, style, timings, embedding) for own, embedding in zip(captions, embeddings)
+        ]
 
-    def _ranked(self, seen: Seen, captions: list[list[Caption]]) -> list[list[Caption]]:
+    def _ranked(self, embeddings: np.ndarray, captions: list[list[Caption]]) -> list[list[Caption]]:
         """Each photo's captions anew in order, the pair's view of how well they fit the photo and each other counting
-        as well."""
+        as well. `embeddings`: the photos', (B, D)."""
         options = self.captioner.options
         if not options.likeness_weight and not options.agreement_weight:
             return captions
         texts = self.pair.embed_texts([caption.text for own in captions for caption in own])  # (N, D)
-        photos = nn.functional.normalize(seen.embedding, dim=-1).cpu().numpy()
         ranked, first = [], 0
-        for photo, own in zip(photos, captions):
+        for photo, own in zip(embeddings, captions):
             told = texts[first : first + len(own)]  # (hypotheses, D)
             scores = np.array([caption.score for caption in own])
             scores += options.likeness_weight * told @ photo + options.agreement_weight * told @ told.mean(0)
@@ -107,12 +110,15 @@ class Describer:
             first += len(own)
         return ranked
 
-    def _description(self, captions: list[Caption], language: str, style: str, timings: dict) -> Description:
+    def _description(
+        self, captions: list[Caption], language: str, style: str, timings: dict, embedding: np.ndarray
+    ) -> Description:
         distinct: dict[str, Caption] = {}
         for caption in captions:
             distinct.setdefault(caption.text, caption)
         best, *others = distinct.values()
-        return Description(_sentence(best.text), best, tuple(others), language, style, self.name, timings)
+        text = _sentence(best.text)
+        return Description(text, best, tuple(others), language, style, self.name, timings, embedding)
 
 
 def _sentence(text: str) -> str:

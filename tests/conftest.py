@@ -42,16 +42,27 @@ def app(tmp_path, describer, speaker) -> Iterator:
     from deploy.config import Settings
     from deploy.main import create_app
 
-    app = create_app(Settings(instance=tmp_path / "instance"), describer, speaker)
+    app = create_app(Settings(instance=tmp_path / "instance", rate="100000/m"), describer, speaker)
     app.testing = False  # errors are answered, as they are to users
     yield app
     app.extensions["sightline"].inference.close()
     app.extensions["sightline"].library.close()
 
 
+OWNER = "visitor:test"
+
+
 @pytest.fixture
 def client(app):
-    return app.test_client()
+    """A visitor's browser; `visitor(app, name)` makes others."""
+    return visitor(app, OWNER)
+
+
+def visitor(app, owner: str):
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["owner"] = owner
+    return client
 
 
 @pytest.fixture
@@ -78,6 +89,7 @@ def a_record(**fields):
         "model": "test",
         "audio_error": None,
         "timings_ms": {},
+        "owner": OWNER,
     }
     return Record(**usual | fields)
 

@@ -4,16 +4,27 @@ Adding writes the files first and the row last; deleting takes the row first and
 its files, and a file without a row is never served, for serving goes through the row. `sweep` removes such files.
 """
 
-from collections.abc import Mapping
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from deploy.library.database import open_database
+from deploy.library.keys import Keys
 from deploy.library.photos import Files
 from deploy.library.records import Record, Records
+from deploy.library.search import Search
 
 KINDS = ("jpg", "mp3", "wav")
 HOUR_S = 3600.0
+CSV_COLUMNS = ("image", "caption", "confidence", "language")
 
 
 class LibraryError(Exception):
@@ -27,12 +38,15 @@ class Library:
         folder = folder.resolve()
         try:
             self.files = Files(folder / "photos")
-            self.records = Records(f"sqlite:///{folder / 'sightline.db'}")
+            self._engine = open_database(f"sqlite:///{folder / 'sightline.db'}")
         except (OSError, SQLAlchemyError) as error:
             reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
             raise LibraryError(
                 f"Records cannot be kept in {folder} ({reason}); set SIGHTLINE_INSTANCE to a folder you may write to."
             ) from error
+        self.records = Records(self._engine)
+        self.keys = Keys(self._engine)
+        self.search = Search(self.records)
 
     def add(self, record: Record, contents: Mapping[str, bytes]) -> None:
         """Keep `record` and its files, `contents` by kind. Raises OSError or SQLAlchemyError, and keeps nothing."""
@@ -51,12 +65,52 @@ class Library:
         """Where the file of a record that `get` gave is."""
         return self.files.path(f"{record.id}.{kind}")
 
+    def mend(self, record: Record, words: str | None, audio_error: str | None, sound: Mapping[str, bytes]) -> Record:
+        """Let the owner's `words` hold for the record, or the machine's again for None, and the `sound` by kind that
+        speaks them. -> the record as it now is. Raises OSError or SQLAlchemyError."""
+        mended = replace(record, mended=words, audio_error=audio_error)
+        self.files.write({f"{record.id}.{kind}": data for kind, data in sound.items()})
+        if not self.records.change(mended):  # deleted since we looked
+            self.files.delete(*(f"{record.id}.{kind}" for kind in sound))
+        return mended
+
     def delete(self, id: str) -> bool:
         """Remove all of a record; False if there is none."""
         found = self.records.delete(id)
         if found:
             self.files.delete(*(f"{id}.{kind}" for kind in KINDS))
         return found
+
+    def delete_all(self, owner: str) -> int:
+        """Remove all of all the owner's records, -> how many."""
+        count = sum(self.delete(id) for id in self.records.ids(owner))
+        self.search.forget(owner)
+        return count
+
+    def purge(self, days: int, owners: str) -> int:
+        """Remove records older than so many days of owners whose name starts like that, -> how many."""
+        before = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=days)
+        return sum(self.delete(id) for id in self.records.made_before(before, owners))
+
+    def export(self, owner: str, file: BinaryIO, as_json: Callable[[Record], dict]) -> None:
+        """Write all the owner's photos, `captions.json` (each record by `as_json`) and `captions.csv` into a ZIP."""
+        table, told = io.StringIO(), []
+        rows = csv.writer(table)
+        rows.writerow(CSV_COLUMNS)
+        with zipfile.ZipFile(file, "w") as archive:
+            for id in self.records.ids(owner):
+                record = self.get(id)
+                if record is None:
+                    continue
+                name = f"photos/{id}.jpg"
+                try:
+                    archive.write(self.path(record, "jpg"), name)
+                except FileNotFoundError:  # deleted since we looked
+                    continue
+                told.append(as_json(record))
+                rows.writerow([name, record.mended or record.caption, record.confidence, record.language])
+            archive.writestr("captions.json", json.dumps(told, ensure_ascii=False, indent=1))
+            archive.writestr("captions.csv", table.getvalue())
 
     def sweep(self, older_than_s: float = HOUR_S) -> int:
         """Remove files that no record owns, -> how many. Younger ones may belong to a request that is still running."""
@@ -67,4 +121,4 @@ class Library:
         return len(orphans)
 
     def close(self) -> None:
-        self.records.close()
+        self._engine.dispose()

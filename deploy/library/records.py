@@ -1,35 +1,42 @@
 """Descriptions as rows of a database."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
+import numpy as np
 from sqlalchemy import (
     JSON,
     Column,
+    ColumnElement,
     DateTime,
+    Engine,
     Float,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
-    create_engine,
     delete,
-    event,
     insert,
     select,
+    update,
 )
-from sqlalchemy.schema import CreateTable
+
+from deploy.library.database import writing
 
 metadata = MetaData()
-table = Table(
+table = Table(  # migrations/ makes it
     "records",
     metadata,
-    Column("id", String(22), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("id", String(22), nullable=False, unique=True),
+    Column("owner", String(64), nullable=False),
     Column("created", DateTime, nullable=False, index=True),
-    Column("sha256", String(64), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("description", Text, nullable=False),
@@ -42,7 +49,15 @@ table = Table(
     Column("model", String(200), nullable=False),
     Column("audio_error", Text),
     Column("timings_ms", JSON, nullable=False),
+    Column("mended", Text),
+    Column("text", Text),
+    Column("words", Text, nullable=False),
+    Column("embedding", LargeBinary),
+    Index("ix_records_owner_number", "owner", "number"),
+    Index("ix_records_owner_sha256", "owner", "sha256"),
+    sqlite_autoincrement=True,
 )
+AT_ONCE = 500  # databases bound the number of parameters
 
 
 def new_id() -> str:
@@ -67,49 +82,140 @@ class Record:
     model: str
     audio_error: str | None  # None: there is sound
     timings_ms: dict[str, float]
+    owner: str = ""  # "": nobody
+    mended: str | None = None  # the owner's own words for it
+    text: str | None = None  # found in the photo
+    embedding: bytes | None = field(default=None, repr=False)  # float32, length 1, in the space of `model`
     id: str = field(default_factory=new_id)
     created: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
+    number: int | None = field(default=None, compare=False)  # in the order of keeping; given by the database
+
+    @property
+    def said(self) -> str:
+        """What holds: the owner's words, else the machine's."""
+        return self.mended or self.description
+
+    @property
+    def words(self) -> str:
+        """What a search by words finds it by."""
+        return "\n".join(part for part in (self.said, self.text) if part)
+
+    @property
+    def vector(self) -> np.ndarray | None:
+        """The embedding, (D,) float32."""
+        return None if self.embedding is None else np.frombuffer(self.embedding, "<f4")
+
+
+COLUMNS = [column for column in table.columns if column.name != "words"]
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `since` on and before `until`, UTC without a zone; None is open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def holds(self) -> list[ColumnElement[bool]]:
+        conditions = []
+        if self.since:
+            conditions.append(table.c.created >= self.since)
+        if self.until:
+            conditions.append(table.c.created < self.until)
+        return conditions
+
+
+ALWAYS = Period()
 
 
 class Records:
-    """The table, in the database at `url`. Safe to use from many threads and processes."""
+    """The table. Safe to use from many threads and processes."""
 
-    def __init__(self, url: str):
-        self.engine = create_engine(url, connect_args={"timeout": 10} if url.startswith("sqlite") else {})
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _prepare_sqlite)
-        with self.engine.begin() as connection:
-            connection.execute(CreateTable(table, if_not_exists=True))
-            for index in table.indexes:
-                index.create(connection, checkfirst=True)
+    def __init__(self, engine: Engine):
+        self.engine, self._writing = engine, writing(engine)
 
     def add(self, record: Record) -> None:
-        with self.engine.begin() as connection:
-            connection.execute(insert(table).values(**asdict(record)))
+        with self._writing.begin() as connection:
+            connection.execute(insert(table).values(**asdict(record), words=record.words))
 
     def get(self, id: str) -> Record | None:
+        return self._one(table.c.id == id)
+
+    def same(self, owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Record | None:
+        """What the owner has been told of that photo by that model in that way."""
+        return self._one(
+            table.c.owner == owner,
+            table.c.sha256 == sha256,
+            table.c.model == model,
+            table.c.language == language,
+            table.c.style == style,
+            table.c.rate.is_not_distinct_from(rate),
+        )
+
+    def newest(self, owner: str, limit: int, before: int | None = None, period: Period = ALWAYS) -> list[Record]:
+        """The owner's records, newest first, those with a number below `before`."""
+        below = [table.c.number < before] if before is not None else []
+        return self._many(
+            select(*COLUMNS)
+            .where(table.c.owner == owner, *below, *period.holds())
+            .order_by(table.c.number.desc())
+            .limit(limit)
+        )
+
+    def numbered(self, owner: str, numbers: Sequence[int], period: Period = ALWAYS) -> dict[int, Record]:
+        """Those of `numbers` that are the owner's, of that period."""
+        found = {}
+        for start in range(0, len(numbers), AT_ONCE):
+            some = list(numbers[start : start + AT_ONCE])
+            rows = self._many(select(*COLUMNS).where(table.c.owner == owner, table.c.number.in_(some), *period.holds()))
+            found |= {record.number: record for record in rows}
+        return found
+
+    def embeddings(self, owner: str, model: str, after: int) -> list[tuple[int, bytes]]:
+        """Number and embedding of the owner's records by that model with a number above `after`, in order."""
+        wanted = select(table.c.number, table.c.embedding).where(
+            table.c.owner == owner,
+            table.c.number > after,
+            table.c.model == model,
+            table.c.embedding.is_not(None),
+        )
         with self.engine.connect() as connection:
-            row = connection.execute(select(table).where(table.c.id == id)).mappings().first()
-        return Record(**row) if row else None
+            return [tuple(row) for row in connection.execute(wanted.order_by(table.c.number))]
+
+    def change(self, record: Record) -> bool:
+        """Keep the owner's words and what became of the sound; False if the record is gone."""
+        changed = {"mended": record.mended, "audio_error": record.audio_error, "words": record.words}
+        with self._writing.begin() as connection:
+            found = connection.execute(update(table).where(table.c.id == record.id).values(**changed))
+            return found.rowcount > 0
 
     def delete(self, id: str) -> bool:
         """True if there was such a record."""
-        with self.engine.begin() as connection:
+        with self._writing.begin() as connection:
             return connection.execute(delete(table).where(table.c.id == id)).rowcount > 0
+
+    def ids(self, owner: str) -> list[str]:
+        """Of all the owner's records."""
+        with self.engine.connect() as connection:
+            return list(connection.scalars(select(table.c.id).where(table.c.owner == owner)))
+
+    def made_before(self, moment: datetime, owners: str) -> list[str]:
+        """Ids of the records made before then by owners whose name starts like that."""
+        wanted = select(table.c.id).where(table.c.created < moment, table.c.owner.startswith(owners, autoescape=True))
+        with self.engine.connect() as connection:
+            return list(connection.scalars(wanted))
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that have a record."""
         ids, found = list(ids), set()
         with self.engine.connect() as connection:
-            for start in range(0, len(ids), 500):  # databases bound the number of parameters
-                found.update(connection.scalars(select(table.c.id).where(table.c.id.in_(ids[start : start + 500]))))
+            for start in range(0, len(ids), AT_ONCE):
+                found.update(connection.scalars(select(table.c.id).where(table.c.id.in_(ids[start : start + AT_ONCE]))))
         return found
 
-    def close(self) -> None:
-        self.engine.dispose()
+    def _one(self, *conditions: ColumnElement[bool]) -> Record | None:
+        return next(iter(self._many(select(*COLUMNS).where(*conditions).limit(1))), None)
 
-
-def _prepare_sqlite(connection, _) -> None:
-    """Readers beside one writer (WAL), and a commit that is on the disk when it returns."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
+    def _many(self, wanted) -> list[Record]:
+        with self.engine.connect() as connection:
+            return [Record(**row) for row in connection.execute(wanted).mappings()]

@@ -145,10 +145,14 @@ def test_a_page_that_is_not_there_says_where_to_go(client):
         assert Texts(answer.text).all("a", href="/?lang=en")
 
 
-def test_deleting_from_the_page_removes_all_and_says_so(app, client, stored):
+def test_deleting_from_the_page_asks_once_then_removes_all_and_says_so(app, client, stored):
     path = kept(app)
+    question = Texts(client.get(path + "/delete").text)
+    assert question.said["h1"] == "Delete this photo and its description?"
+    assert question.all("form", method="post") and question.all("a", href=f"{path}?lang=en")
+    assert len(stored()) == 3
     answer = client.post(path + "/delete?lang=en", follow_redirects=True)
-    assert "are deleted" in Texts(answer.text).said["status"]
+    assert "Deleted" in Texts(answer.text).said["status"]
     assert stored() == []
     assert client.get(path).status_code == 404
     assert client.post(path + "/delete").status_code == 303

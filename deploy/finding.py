@@ -1,0 +1,112 @@
+"""A wish -> the owner's photos that answer it: the way that the API and the pages share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from flask_babel import gettext as _
+
+from deploy.describing import parts
+from deploy.errors import Problem
+from deploy.inference import ModelError
+from deploy.library import ALWAYS, Found, Period
+from model.ways import LANGUAGES
+
+FIELDS = ("q", "limit", "cursor", "since", "until", "lang")
+MOST = 100  # results at once
+MOST_QUERY = 500  # characters
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to look for: `query`, or "" for the newest; at most `limit`, from `cursor` on; of a `period`; `language` of
+    the query, None if it was not said."""
+
+    query: str = ""
+    limit: int = 20
+    cursor: int | None = None
+    period: Period = ALWAYS
+    language: str | None = None
+
+    @classmethod
+    def read(cls, fields: Mapping[str, str]) -> "Wish":
+        """From FIELDS as sent. Raises Problem."""
+        for name in fields:
+            if name not in FIELDS:
+                raise Problem(422, "Unknown field", f"There is no field '{name}'; use {', '.join(FIELDS)}.")
+        query = " ".join(fields.get("q", "").split())
+        if len(query) > MOST_QUERY:
+            raise Problem(
+                422, "Too long", _("The search is too long; use at most %(most)s characters.", most=MOST_QUERY)
+            )
+        language = fields.get("lang") or None
+        if language not in (None, *LANGUAGES):
+            raise Problem(422, "Unknown language", f"lang is '{language}'; use en for English or id for Indonesian.")
+        return cls(
+            query,
+            _whole(fields, "limit", 1, MOST) or cls.limit,
+            _whole(fields, "cursor", 0, 2**62),
+            Period(_moment(fields, "since"), _moment(fields, "until")),
+            language,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was `found`; the cursor of the `next` ones, None if there are no more; whether the query was compared with
+    what the photos look like, or only with words."""
+
+    found: list[Found]
+    next: int | None = None
+    by_likeness: bool = False
+
+
+def look(wish: Wish, owner: str | None) -> Answer:
+    """Answer from the owner's photos alone; a visitor who never sent one has none."""
+    if owner is None:
+        return Answer([])
+    library = parts().library
+    if not wish.query:
+        newest = library.records.newest(owner, wish.limit + 1, wish.cursor, wish.period)
+        shown = newest[: wish.limit]
+        return Answer([Found(record, 0.0) for record in shown], shown[-1].number if len(newest) > wish.limit else None)
+    vector, model = _embedded(wish)
+    found = library.search.find(owner, wish.query, vector, model, wish.period)
+    first = wish.cursor or 0
+    last = first + wish.limit
+    return Answer(found[first:last], last if len(found) > last else None, vector is not None)
+
+
+def _embedded(wish: Wish):
+    """-> the query's embedding and the model that made it; None where that model does not know the language."""
+    inference = parts().inference
+    try:
+        vector = inference.embed(wish.query)
+    except ModelError:
+        return None, ""
+    known = wish.language is None or wish.language in inference.about.languages
+    return (vector if known else None), inference.about.name
+
+
+def _whole(fields: Mapping[str, str], name: str, least: int, most: int) -> int | None:
+    text = fields.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        what = f"a whole number from {least} to {most}" if name == "limit" else "the field next of an earlier answer"
+        raise Problem(422, f"Unusable {name}", f"{name} is '{text}'; use {what}.")
+    return int(text)
+
+
+def _moment(fields: Mapping[str, str], name: str) -> datetime | None:
+    """A date, or a date and time, to UTC without a zone. `until` a date holds the whole day."""
+    text = fields.get(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        if name == "until" and len(text) == len(date.min.isoformat()):
+            moment = moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
+    except ValueError:
+        raise Problem(422, f"Unusable {name}", _("%(text)s is no date; write it as 2026-01-31.", text=text)) from None
+    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment

@@ -1,0 +1,84 @@
+"""Search by likeness and by words at once, with a word on why, and none where nothing fits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deploy.library.records import ALWAYS, Period, Record, Records
+from deploy.library.vectors import Nearest, Vectors
+from deploy.library.words import by_words
+
+MOST = 200  # results of each kind that are looked at
+RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+ENOUGH = 20  # photos whose cosines can be called a distribution
+GOOD_DEVIATIONS = 2.5  # above the mean of this query's cosines, by which a photo looks like it
+DUPLICATE_COSINE = 0.97
+
+
+@dataclass(frozen=True)
+class Found:
+    """A record with its `score` (fused reciprocal ranks, or the cosine of two photos), whether it `looks` like what was
+    asked, and which `words` of it the query holds; `duplicate`: nearly the same photo."""
+
+    record: Record
+    score: float
+    looks: bool = False
+    words: tuple[str, ...] = ()
+    duplicate: bool = False
+
+
+class Search:
+    def __init__(self, records: Records):
+        self._records, self._vectors = records, Vectors(records)
+
+    def find(
+        self, owner: str, query: str, vector: np.ndarray | None, model: str, period: Period = ALWAYS
+    ) -> list[Found]:
+        """The owner's records that fit `query`, best first; none if there is no good match.
+
+        `vector`: the query's embedding by `model`, (D,) float32 of length 1; None searches by words alone.
+        """
+        words = by_words(self._records.engine, owner, query, MOST)
+        looks = self._looks(owner, vector, model) if vector is not None else []
+        scores: dict[int, float] = {}
+        for ranking in (looks, list(words)):
+            for rank, number in enumerate(ranking, 1):
+                scores[number] = scores.get(number, 0.0) + 1 / (RANK_CONSTANT + rank)
+        best = sorted(scores, key=lambda number: (-scores[number], -number))
+        records = self._records.numbered(owner, best, period)
+        alike = set(looks)
+        return [
+            Found(records[number], scores[number], number in alike, tuple(words.get(number, ())))
+            for number in best
+            if number in records
+        ]
+
+    def similar(self, record: Record, most: int) -> list[Found]:
+        """The other photos of the record's owner, nearest first."""
+        if record.vector is None:
+            return []
+        nearest = self._nearest(record.owner, record.model, record.vector, most + 1)
+        records = self._records.numbered(record.owner, nearest.numbers.tolist())
+        return [
+            Found(records[number], cosine, looks=True, duplicate=cosine >= DUPLICATE_COSINE)
+            for number, cosine in zip(nearest.numbers.tolist(), nearest.cosines.tolist())
+            if number in records and number != record.number
+        ][:most]
+
+    def forget(self, owner: str) -> None:
+        self._vectors.forget(owner)
+
+    def _looks(self, owner: str, vector: np.ndarray, model: str) -> list[int]:
+        """Numbers of the photos that look like it, by this query's own spread of cosines."""
+        nearest = self._nearest(owner, model, vector, MOST)
+        least = nearest.mean + GOOD_DEVIATIONS * nearest.deviation if nearest.count >= ENOUGH else -1.0
+        return nearest.numbers[nearest.cosines >= least].tolist()
+
+    def _nearest(self, owner: str, model: str, vector: np.ndarray, most: int) -> Nearest:
+        """If half of what is found was deleted since, by whichever process, all is read anew."""
+        nearest = self._vectors.nearest(owner, model, vector, most)
+        numbers = nearest.numbers.tolist()
+        if 2 * len(self._records.numbered(owner, numbers)) < len(numbers):
+            self._vectors.forget(owner)
+            nearest = self._vectors.nearest(owner, model, vector, most)
+        return nearest

@@ -1,0 +1,74 @@
+"""Databases of earlier versions are brought up to date and lose nothing."""
+
+from datetime import datetime
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, text
+
+from deploy.library import Library
+from deploy.library.database import open_database
+from deploy.library.keys import table as keys
+from deploy.library.records import metadata
+
+V1 = """
+CREATE TABLE records (id VARCHAR(22) NOT NULL PRIMARY KEY, created DATETIME NOT NULL, sha256 VARCHAR(64) NOT NULL,
+width INTEGER NOT NULL, height INTEGER NOT NULL, description TEXT NOT NULL, caption TEXT NOT NULL,
+confidence FLOAT NOT NULL, alternatives JSON NOT NULL, language VARCHAR(8) NOT NULL, style VARCHAR(16) NOT NULL,
+rate INTEGER, model VARCHAR(200) NOT NULL, audio_error TEXT, timings_ms JSON NOT NULL);
+CREATE INDEX ix_records_created ON records (created);
+CREATE INDEX ix_records_sha256 ON records (sha256);
+INSERT INTO records VALUES ('old', '2026-01-02 03:04:05.000678', 'abc', 4, 3, 'A red bus.', 'a red bus', 0.5, '[]',
+'en', 'caption', NULL, 'sightline-small', NULL, '{"read": 1.5}');
+"""
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A folder of version 0.1.0, without a version of its schema."""
+    engine = create_engine(f"sqlite:///{tmp_path / 'sightline.db'}")
+    with engine.begin() as connection:
+        for statement in V1.split(";\n"):
+            if statement.strip():
+                connection.execute(text(statement.replace(":04:05", r"\:04\:05").replace('": 1.5', r'"\: 1.5')))
+    engine.dispose()
+    return tmp_path
+
+
+def test_a_database_of_the_first_version_is_read(old):
+    library = Library(old)
+    record = library.get("old")
+    assert record.description == "A red bus." and record.created == datetime(2026, 1, 2, 3, 4, 5, 678)
+    assert (record.owner, record.mended, record.embedding, record.timings_ms) == ("", None, None, {"read": 1.5})
+    assert [each.record.id for each in library.search.find("", "bus", None, "test")] == ["old"]
+    library.close()
+    Library(old).close()  # and once more
+
+
+def test_the_schema_is_what_the_code_says(tmp_path):
+    engine = open_database(f"sqlite:///{tmp_path / 'x.db'}")
+    assert keys.name in metadata.tables
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_name": lambda name, kind, parents: not str(name).startswith("record_words")}
+        )
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_a_migration_that_dies_changes_nothing(old, monkeypatch):
+    engine = create_engine(f"sqlite:///{old / 'sightline.db'}")
+    with engine.connect() as connection:
+        before = connection.execute(text("SELECT name FROM sqlite_master ORDER BY name")).all()
+    monkeypatch.setattr("alembic.operations.Operations.drop_table", lambda *args, **more: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Library(old)
+    with engine.connect() as connection:
+        after = connection.execute(text("SELECT name FROM sqlite_master ORDER BY name")).all()
+        assert connection.execute(text("SELECT count(*) FROM records")).scalar() == 1
+    assert [name for (name,) in after if not name.startswith("alembic")] == [name for (name,) in before]
+    monkeypatch.undo()
+    library = Library(old)
+    assert library.get("old").description == "A red bus."
+    library.close()

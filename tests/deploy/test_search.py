@@ -1,0 +1,277 @@
+"""Photos found again: by likeness with the real captioner, by words, by time; mended, taken along, purged."""
+
+import csv
+import io
+import json
+import zipfile
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from deploy.access import VISITOR
+from deploy.housekeeping import Housekeeper
+from deploy.library import Library
+from deploy.library.words import by_words, keywords
+from tests.conftest import OWNER, SAMPLES, a_record
+
+DIMENSIONS = 64
+
+
+def vector(seed: int, near: np.ndarray | None = None, mixed: float = 0.0) -> np.ndarray:
+    """Random, of length 1; or `near` with that much of it mixed in."""
+    drawn = np.random.default_rng(seed).standard_normal(DIMENSIONS).astype(np.float32)
+    drawn /= np.linalg.norm(drawn)
+    if near is not None:
+        drawn = near + mixed * drawn
+        drawn /= np.linalg.norm(drawn)
+    return drawn
+
+
+@pytest.fixture
+def library(tmp_path):
+    library = Library(tmp_path / "library")
+    yield library
+    library.close()
+
+
+def keep(library, **fields):
+    if isinstance(fields.get("embedding"), np.ndarray):
+        fields["embedding"] = fields["embedding"].tobytes()
+    record = a_record(**fields)
+    library.add(record, {"jpg": b"photo", "mp3": b"sound", "wav": b"SOUND"})
+    return library.get(record.id)
+
+
+def fill(library, count: int, **fields):
+    return [keep(library, description=f"Thing {i}.", embedding=vector(i + 100), **fields) for i in range(count)]
+
+
+def ids(found) -> list[str]:
+    return [each.record.id for each in found]
+
+
+def test_photos_of_the_project_are_found_by_what_they_show(app, client):
+    """The embedded captioner, asked in both languages."""
+    made = {}
+    for path in sorted(SAMPLES.glob("*.jpg")):
+        made[client.post("/api/v1/describe", data=path.read_bytes()).get_json()["id"]] = path.stem
+    for query in ("a cat", "kucing"):
+        answer = client.get("/api/v1/images", query_string={"q": query}).get_json()
+        first = answer["images"][0]
+        assert made[first["id"]] == "chelsea", query
+        assert first["score"] > 0 and "looks like it" in first["why"]
+
+
+def test_words_are_found_whatever_their_form(library):
+    wanted = keep(library, description="Two dogs were running on platform 9.")
+    keep(library, description="A red bus.")
+    for query in ("a dog", "DOGS run", "platform 9", "where is the dog?"):
+        (found,) = library.search.find(OWNER, query, None, "test")
+        assert found.record == wanted and found.words and not found.looks
+    assert library.search.find(OWNER, "platform 9", None, "test")[0].words == ("platform", "9")
+    assert library.search.find(OWNER, "an elephant", None, "test") == []
+
+
+@pytest.mark.parametrize(
+    "query", ['"', "* OR", "NEAR(a b)", "a AND", "words:x", "'; DROP TABLE records; --", "-", "😀"]
+)
+def test_a_query_is_words_and_never_a_command(library, query):
+    keep(library, description="A cat.")
+    library.search.find(OWNER, query, None, "test")
+    assert len(library.records.newest(OWNER, 10)) == 1
+
+
+def test_a_record_must_hold_half_of_the_words(library):
+    keep(library, description="A red bus at night.")
+    assert by_words(library.records.engine, OWNER, "red bicycle station", 10) == {}
+    assert len(by_words(library.records.engine, OWNER, "red bus station", 10)) == 1
+    assert keywords("Where is the photo of the Red BUS?") == ["red", "bus"]
+    assert keywords("the of") == ["the", "of"]
+
+
+def test_both_kinds_of_finding_are_fused(library):
+    fill(library, 30)
+    query = vector(1)
+    both = keep(library, description="A bus.", embedding=vector(2, query, 0.1))
+    looks = keep(library, description="A car.", embedding=vector(3, query, 0.05))
+    says = keep(library, description="A bus stop.", embedding=-query)
+    found = library.search.find(OWNER, "bus", query, "test")
+    assert ids(found)[0] == both.id and set(ids(found)) == {both.id, looks.id, says.id}
+    reasons = {each.record.id: (each.looks, each.words) for each in found}
+    assert reasons == {both.id: (True, ("bus",)), looks.id: (True, ()), says.id: (False, ("bus",))}
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    assert found[0].score == pytest.approx(1 / 62 + 1 / 61, abs=2e-4)
+
+
+def test_nothing_fits_is_nothing_found(library):
+    fill(library, 60)
+    apart = np.mean([record.vector for record in library.records.newest(OWNER, 60)], axis=0)
+    assert library.search.find(OWNER, "elephant", (apart / np.linalg.norm(apart)).astype(np.float32), "test") == []
+
+
+def test_another_models_embeddings_are_not_compared(library):
+    query = vector(1)
+    keep(library, embedding=query, model="old", description="A cat.")
+    wider = np.ones(100, np.float32) / 10
+    new = keep(library, embedding=wider, model="new", description="A dog.")
+    assert ids(library.search.find(OWNER, "nothing", wider, "new")) == [new.id]
+    assert [each.record.model for each in library.search.find(OWNER, "cat", wider, "new")] == ["new", "old"]
+
+
+def test_similar_photos_and_near_duplicates(library):
+    first = keep(library, embedding=vector(1))
+    twin = keep(library, embedding=vector(2, vector(1), 0.01))
+    cousin = keep(library, embedding=vector(3, vector(1), 0.6))
+    found = library.search.similar(first, 5)
+    assert ids(found) == [twin.id, cousin.id]
+    assert [each.duplicate for each in found] == [True, False]
+    assert library.search.similar(keep(library), 5) == []
+
+
+def test_what_another_process_adds_and_deletes_is_seen(library, tmp_path):
+    other, query = Library(tmp_path / "library"), vector(1)
+    assert library.search.find(OWNER, "x", query, "test") == []
+    theirs = keep(other, embedding=query)
+    assert ids(library.search.find(OWNER, "x", query, "test")) == [theirs.id]
+    other.delete(theirs.id)
+    assert library.search.find(OWNER, "x", query, "test") == []
+    again = keep(other, embedding=query)
+    assert ids(library.search.find(OWNER, "x", query, "test")) == [again.id]
+    other.close()
+
+
+def test_newest_first_in_pages_and_by_date(client, app):
+    library = app.extensions["sightline"].library
+    made = [keep(library, created=datetime(2026, 1, day)) for day in (1, 2, 3, 4, 5)]
+    seen, cursor = [], None
+    while True:
+        page = client.get(
+            "/api/v1/images", query_string={"limit": 2} | ({"cursor": cursor} if cursor else {})
+        ).get_json()
+        seen += [each["id"] for each in page["images"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == [record.id for record in reversed(made)]
+    page = client.get("/api/v1/images?since=2026-01-02&until=2026-01-03").get_json()
+    assert [each["id"] for each in page["images"]] == [made[2].id, made[1].id]
+
+
+def test_a_search_goes_on_where_it_stopped(client, app):
+    library = app.extensions["sightline"].library
+    for number in range(5):
+        keep(library, description=f"Bus {number}.")
+    seen, cursor = [], "0"
+    while cursor is not None:
+        page = client.get(f"/api/v1/images?q=bus&limit=2&cursor={cursor}").get_json()
+        seen += [each["id"] for each in page["images"]]
+        cursor = page["next"]
+    assert len(seen) == len(set(seen)) == 5
+
+
+def test_no_good_match_is_said(client, app):
+    keep(app.extensions["sightline"].library)
+    answer = client.get("/api/v1/images?q=quarterly+report").get_json()
+    assert (answer["images"], answer["next"], answer["message"]) == ([], None, "No good match.")
+    assert "No good match for “quarterly report”" in client.get("/library?q=quarterly+report").text
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("limit=0", "limit is '0'; use a whole number from 1 to 100"),
+        ("limit=x", "limit is 'x'"),
+        ("cursor=x", "cursor is 'x'; use the field next of an earlier answer"),
+        ("since=yesterday", "yesterday is no date; write it as 2026-01-31"),
+        ("q=" + "x" * 501, "at most 500 characters"),
+        ("lang=fr", "lang is 'fr'"),
+        ("query=x", "There is no field 'query'; use q, limit"),
+    ],
+)
+def test_a_wish_that_cannot_be_read_says_what_would_work(client, query, detail):
+    answer = client.get(f"/api/v1/images?{query}")
+    assert answer.status_code == 422 and detail in answer.get_json(force=True)["detail"]
+
+
+def test_a_page_with_a_wrong_date_is_still_a_page(client):
+    answer = client.get("/library?since=yesterday")
+    assert answer.status_code == 422 and "yesterday is no date" in answer.text and 'name="q"' in answer.text
+
+
+def test_the_same_photo_is_described_and_kept_once(client, cat, stored, app):
+    first = client.post("/api/v1/describe", data=cat)
+    again = client.post("/api/v1/describe", data=cat)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.get_json() == again.get_json() and len(stored()) == 3
+    assert client.post("/api/v1/describe?style=guide", data=cat).status_code == 201
+    library = app.extensions["sightline"].library
+    record = library.get(first.get_json()["id"])
+    assert library.records.same(OWNER, record.sha256, "another model", "en", "caption", None) is None
+
+
+def test_the_owners_words_win_everywhere_and_the_machines_stay(client, cat, app):
+    told = client.post("/api/v1/describe", data=cat).get_json()
+    path, wav = f"/api/v1/images/{told['id']}", told["audio"]["url"].replace("mp3", "wav")
+    sound = client.get(wav).data
+    mended = client.patch(path, json={"description": "  Chelsea, my\ncat. "}).get_json()
+    assert mended["description"] == "Chelsea, my cat." and mended["mended"]
+    assert mended["caption"] == told["caption"]
+    assert client.get(path).get_json() == mended
+    assert len(client.get(wav).data) < 0.8 * len(sound)
+    (found,) = client.get("/api/v1/images?q=chelsea").get_json()["images"]
+    assert found["id"] == told["id"] and "says 'chelsea'" in found["why"]
+    page = client.get(f"/photos/{told['id']}").text
+    assert 'alt="Chelsea, my cat."' in page and told["description"] in page
+    back = client.patch(path, json={"description": ""}).get_json()
+    assert back == told and len(client.get(wav).data) == pytest.approx(len(sound), rel=0.05)
+    assert [
+        e["id"] for e in client.get("/api/v1/images?q=chelsea").get_json()["images"] if "says" in str(e["why"])
+    ] == []
+
+
+@pytest.mark.parametrize("body", [{}, {"description": 1}, {"caption": "x"}, [], {"description": "x" * 501}])
+def test_words_that_cannot_be_kept_change_nothing(client, app, body):
+    record = keep(app.extensions["sightline"].library)
+    answer = client.patch(f"/api/v1/images/{record.id}", json=body)
+    assert answer.status_code == 422 and answer.get_json(force=True)["detail"].endswith(".")
+    assert app.extensions["sightline"].library.get(record.id) == record
+
+
+def test_mending_on_the_page(client, app):
+    record = keep(app.extensions["sightline"].library)
+    answer = client.post(f"/photos/{record.id}/mend", data={"description": "My cat."}, follow_redirects=True)
+    assert "Saved." in answer.text and "My cat." in answer.text
+    long = client.post(f"/photos/{record.id}/mend", data={"description": "x" * 501})
+    assert long.status_code == 422 and "at most 500 characters" in long.text and "x" * 501 in long.text
+
+
+def test_all_can_be_taken_along(client, app, cat):
+    told = client.post("/api/v1/describe", data=cat).get_json()
+    client.patch(f"/api/v1/images/{told['id']}", json={"description": "Ünser Kater, 'Chelsea'"})
+    answer = client.get("/api/v1/export")
+    assert answer.mimetype == "application/zip" and "sightline.zip" in answer.headers["Content-Disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        (row,) = csv.DictReader(io.StringIO(archive.read("captions.csv").decode()))
+        (record,) = json.loads(archive.read("captions.json"))
+        assert archive.read(row["image"]) == client.get(told["image"]["url"]).data
+    assert row["caption"] == record["description"] == "Ünser Kater, 'Chelsea'"
+    assert record["id"] == told["id"] and row["language"] == "en"
+
+
+def test_what_visitors_asked_is_let_go_and_what_keys_sent_stays(library):
+    old = datetime.now() - timedelta(days=40)
+    gone, stays = keep(library, created=old), keep(library, owner="key:phone", created=old)
+    young = keep(library)
+    housekeeper = Housekeeper(library, visitor_days=30)
+    housekeeper.start()
+    housekeeper.close()
+    assert library.get(gone.id) is None
+    assert library.get(stays.id) and library.get(young.id)
+    assert library.purge(0, VISITOR) == 1
+
+
+def test_a_thing_with_no_embedding_is_still_listed(library):
+    record = keep(library)
+    assert record.vector is None and ids(library.search.find(OWNER, "cat", vector(1), "test")) == [record.id]
