@@ -110,7 +110,11 @@ class Service:
     """`python -m deploy.main serve` with a folder of its own, on a free port, stopped by `stop`."""
 
     def __init__(self, folder: Path, **settings: str):
-        environment = os.environ | {"SIGHTLINE_INSTANCE": str(folder), "SIGHTLINE_PORT": "0"} | settings
+        environment = (
+            os.environ
+            | {"SIGHTLINE_INSTANCE": str(folder), "SIGHTLINE_PORT": "0", "SIGHTLINE_RATE": "100000/m"}
+            | settings
+        )
         self.process = subprocess.Popen(
             [sys.executable, "-m", "deploy.main"],
             cwd=ROOT,

@@ -3,7 +3,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.conftest import SAMPLES
 
-CAT = SAMPLES / "chelsea.jpg"
+CAT, CROSSING = SAMPLES / "chelsea.jpg", SAMPLES / "zebra_crossing.jpg"
 WIDTHS = (320, 768, 1280)
 PHONE = {"viewport": {"width": 320, "height": 640}, "has_touch": True, "is_mobile": True}
 AXE = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -27,7 +27,7 @@ def complaints(page) -> list[str]:
     """What axe finds, controls smaller than 24 pixels, and whether the page is wider than the screen."""
     found = [f"{v['id']}: {v['nodes'][0]['html']}" for v in Axe().run(page, options=AXE).response["violations"]]
     found += page.evaluate(
-        """() => [...document.querySelectorAll("a, button, input, audio")].filter(e => e.checkVisibility()
+        """() => [...document.querySelectorAll("a, button, input, textarea, audio")].filter(e => e.checkVisibility()
             && !e.matches(".skip")).filter(e => {
                 const box = (e.closest("label") || e).getBoundingClientRect();
                 return (box.width < 24 || box.height < 24) && !e.closest("p, td, li");
@@ -43,7 +43,15 @@ def complaints(page) -> list[str]:
 def test_every_page_fits_and_is_accessible(open_page, answer_path, width, scheme):
     page = open_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
     assert complaints(page) == []
-    for path in (answer_path, "/?lang=id", "/api/docs", "/nothing", "/?deleted=1"):
+    for path in (
+        answer_path,
+        "/?lang=id",
+        "/api/docs",
+        "/nothing",
+        "/library",
+        "/library?deleted=1",
+        "/library/delete",
+    ):
         page.goto(path)
         assert complaints(page) == [], path
 
@@ -127,7 +135,61 @@ def test_all_of_it_works_by_keyboard(open_page, javascript):
     page.wait_for_selector("img")
     tab_to("Delete this photo")
     page.keyboard.press("Enter")
-    page.get_by_text("The photo and its description are deleted.").wait_for()
+    tab_to("Yes, delete")
+    page.keyboard.press("Enter")
+    page.get_by_role("status").get_by_text("Deleted.").wait_for()
+
+
+def test_a_photo_is_found_mended_and_deleted_again_without_javascript(open_page):
+    page = open_page(java_script_enabled=False)
+    for path in (CAT, CROSSING):
+        page.goto("/")
+        page.set_input_files("#image", path)
+        page.get_by_role("button", name="Describe the photo").click()
+        page.wait_for_url("**/photos/**")
+    page.get_by_label("Say it in your own words").fill("The crossing by the old library.")
+    page.get_by_role("button", name="Save these words").click()
+    page.get_by_role("status").get_by_text("Saved.").wait_for()
+    page.get_by_role("link", name="Your photos").click()
+    assert photos_on(page) == 2
+    page.get_by_label("What does the photo show?").fill("a cat")
+    page.get_by_role("button", name="Find photos").click()
+    assert page.locator("h2:focus").inner_text() == "Best matches for “a cat”"
+    page.get_by_label("What does the photo show?").fill("old library")
+    page.get_by_role("button", name="Find photos").click()
+    assert page.get_by_text("says “old”, “library”").count() == 1
+    page.get_by_role("link", name="The crossing by the old library.").click()
+    page.get_by_role("link", name="Delete this photo and its description").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Delete this photo and its description?"
+    page.get_by_role("button", name="Yes, delete").click()
+    assert page.locator("[role=status]:focus").inner_text() == "Deleted."
+    assert photos_on(page) == 1
+
+
+def photos_on(page) -> int:
+    return page.get_by_role("listitem").filter(has=page.locator("img")).count()
+
+
+def test_the_pages_of_the_library_fit_and_are_accessible(open_page):
+    page = open_page()
+    for path in (CAT, CROSSING):
+        page.set_input_files("#image", path)
+        page.get_by_role("button", name="Describe the photo").click()
+        page.wait_for_selector("#result img")
+        page.goto("/")
+    page.goto("/library?q=a+cat")
+    photo = page.locator(".photos a").first.get_attribute("href")
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in (
+            "/library",
+            "/library?q=a+cat",
+            "/library?q=quarterly+report",
+            photo,
+            photo.replace("?", "/delete?"),
+        ):
+            page.goto(path)
+            assert complaints(page) == [], path
 
 
 def test_a_phone_offers_its_camera_and_the_last_choice_counts(open_page):
