@@ -17,7 +17,7 @@ from model.checkpoint import CheckpointError
 from model.describe import LANGUAGES, STYLES, Caption, Describer
 from training.decoding_options import KINDS, changed, decoding_options
 from training.labels import names_label
-from training.metrics import recall
+from training.retrieval import Library, measure_retrieval
 from training.sheet import write_sheet
 
 METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
@@ -55,18 +55,6 @@ def references_of(example: Example, language: str, style: str) -> list[str]:
     return [c.text for c in example.captions if c.language == language and (c.style == "guide") == (wanted == "guide")]
 
 
-def retrieval_scores(describer: Describer, examples: Sequence[Example], language: str, batch: int = 64) -> dict:
-    """Recall and median rank of photos and captions among each other."""
-    photos = np.concatenate(
-        [
-            describer.pair.embed_photos([open_photo(e) for e in examples[i : i + batch]])
-            for i in tqdm(range(0, len(examples), batch), desc="embed photos", mininterval=2)
-        ]
-    )
-    texts = [(i, text) for i, e in enumerate(examples) for text in references_of(e, language, "caption")]
-    return recall(photos, describer.pair.embed_texts([t for _, t in texts]), np.array([i for i, _ in texts]))
-
-
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option(
@@ -76,7 +64,7 @@ def retrieval_scores(describer: Describer, examples: Sequence[Example], language
 @click.option("--all-photos", is_flag=True, help="Take all photos as that split (sets that have none of their own).")
 @click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True)
-@click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank, both ways.")
+@click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank; 'no good match'.")
 @click.option("--labels/--no-labels", default=False, help="How often the photo's label is named.")
 @decoding_options
 @click.option("--limit", type=int, help="Only so many photos, evenly spread.")
@@ -101,14 +89,20 @@ def main(
     if limit and limit < len(examples):
         examples = [examples[i] for i in np.linspace(0, len(examples) - 1, limit, dtype=int)]
     captions: list[Caption] = []
+    embeddings: list[np.ndarray] = []
     for i in tqdm(range(0, len(examples), batch_size), desc="caption", unit="batch", mininterval=2):
         photos = [open_photo(e) for e in examples[i : i + batch_size]]
-        captions += [told.caption for told in describer.describe_many(photos, language, style)]
+        for told in describer.describe_many(photos, language, style):
+            captions.append(told.caption)
+            embeddings.append(told.embedding)
     texts = [caption.text for caption in captions]
     references = [references_of(e, language, style) for e in examples]
     scores: dict = {"captions": caption_scores(references, texts)}
     if retrieval:
-        scores["retrieval"] = retrieval_scores(describer, examples, language)
+        queries = [(i, text) for i, e in enumerate(examples) for text in references_of(e, language, "caption")]
+        asked, photo_of = [text for _, text in queries], np.array([i for i, _ in queries])
+        library = Library(np.stack(embeddings), texts)
+        scores |= measure_retrieval(library, asked, describer.pair.embed_texts(asked), photo_of)
     if labels:
         named = [names_label(text, e.labels, language) for text, e in zip(texts, examples)]
         counted = [n for n in named if n is not None]
@@ -123,7 +117,8 @@ def main(
         "date": date.today().isoformat(),
     }  # fmt: skip
     click.echo(f"{describer.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")
-    for section in scores.values():
+    for title, section in scores.items():
+        click.echo(title)
         for name, value in section.items():
             click.echo(f"  {name:<22}{value:>10.4f}" if isinstance(value, float) else f"  {name:<22}{value:>10}")
     if out:

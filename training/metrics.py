@@ -64,9 +64,10 @@ def recall(photos: np.ndarray, texts: np.ndarray, photo_of_text: np.ndarray) -> 
     best_own = np.full(len(photos), -np.inf)
     np.maximum.at(best_own, photo_of_text, own)
     photo_ranks = (scores > best_own[None]).sum(0)
-    out = {}
-    for name, ranks in (("text_to_image", text_ranks), ("image_to_text", photo_ranks)):
-        for k in (1, 5, 10):
-            out[f"{name}_r{k}"] = float((ranks < k).mean() * 100)
-        out[f"{name}_median"] = float(np.median(ranks) + 1)
-    return out
+    return recall_of("text_to_image", text_ranks) | recall_of("image_to_text", photo_ranks)
+
+
+def recall_of(name: str, ranks: np.ndarray) -> dict[str, float]:
+    """Recall@1/5/10 in per cent and median rank of ranks that count from 0."""
+    found = {f"{name}_r{k}": float((ranks < k).mean() * 100) for k in (1, 5, 10)}
+    return found | {f"{name}_median": float(np.median(ranks) + 1)}

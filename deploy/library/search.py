@@ -7,11 +7,9 @@ import numpy as np
 from deploy.library.records import ALWAYS, Period, Record, Records
 from deploy.library.vectors import Nearest, Vectors
 from deploy.library.words import by_words
+from model.retrieval import fuse, least_cosine
 
 MOST = 200  # results of each kind that are looked at
-RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
-ENOUGH = 20  # photos whose cosines can be called a distribution
-GOOD_DEVIATIONS = 2.5  # above the mean of this query's cosines, by which a photo looks like it
 DUPLICATE_COSINE = 0.97
 
 
@@ -40,10 +38,7 @@ class Search:
         """
         words = by_words(self._records.engine, owner, query, MOST)
         looks = self._looks(owner, vector, model) if vector is not None else []
-        scores: dict[int, float] = {}
-        for ranking in (looks, list(words)):
-            for rank, number in enumerate(ranking, 1):
-                scores[number] = scores.get(number, 0.0) + 1 / (RANK_CONSTANT + rank)
+        scores = fuse((looks, list(words)))
         best = sorted(scores, key=lambda number: (-scores[number], -number))
         records = self._records.numbered(owner, best, period)
         alike = set(looks)
@@ -71,7 +66,7 @@ class Search:
     def _looks(self, owner: str, vector: np.ndarray, model: str) -> list[int]:
         """Numbers of the photos that look like it, by this query's own spread of cosines."""
         nearest = self._nearest(owner, model, vector, MOST)
-        least = nearest.mean + GOOD_DEVIATIONS * nearest.deviation if nearest.count >= ENOUGH else -1.0
+        least = least_cosine(nearest.mean, nearest.deviation, nearest.count)
         return nearest.numbers[nearest.cosines >= least].tolist()
 
     def _nearest(self, owner: str, model: str, vector: np.ndarray, most: int) -> Nearest:

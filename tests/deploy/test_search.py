@@ -12,7 +12,8 @@ import pytest
 from deploy.access import VISITOR
 from deploy.housekeeping import Housekeeper
 from deploy.library import Library
-from deploy.library.words import by_words, keywords
+from deploy.library.words import by_words
+from model.retrieval import keywords
 from tests.conftest import OWNER, SAMPLES, a_record
 
 DIMENSIONS = 64

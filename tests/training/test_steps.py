@@ -158,7 +158,9 @@ def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
     output = call(evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--out", tmp_path)
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["photos"] == 6 and set(scores["captions"]) == set(evaluate.METRICS)
-    assert 0 <= scores["retrieval"]["text_to_image_r1"] <= 100
+    for way in ("retrieval", "by words", "fused"):
+        assert 0 <= scores[way]["text_to_image_r1"] <= 100
+    assert set(scores["no good match"]) == {"answered_when_there", "no_good_match_when_not_there"}
     assert "BLEU-4" in output and "image_to_text_median" in output
     sheet = (tmp_path / "sheet.html").read_text()
     rows = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
