@@ -12,7 +12,7 @@ from deploy.config import Settings
 from deploy.inference import ModelError, load_describer
 from deploy.library import Library, LibraryError, NameTaken
 from deploy.limits import read_rate
-from deploy.uploads import UploadError, read_photo
+from deploy.uploads import Photo, UploadError, read_photo
 from model.ways import LANGUAGES, STYLES, NotTaught
 
 
@@ -31,7 +31,7 @@ def describe(context: click.Context, lang: str, style: str, as_json: bool, photo
     bad = 0
     for path in photos:
         try:
-            told = describer.describe(open_photo(path, context.obj), lang, style)
+            told = describer.describe(open_photo(path, context.obj).image, lang, style)
         except UploadError as error:
             bad += 1
             if as_json:
@@ -48,13 +48,13 @@ def describe(context: click.Context, lang: str, style: str, as_json: bool, photo
     context.exit(1 if bad else 0)
 
 
-def open_photo(path: str, settings: Settings):
-    """-> PIL image, checked as an upload is. Raises UploadError."""
+def open_photo(path: str | Path, settings: Settings) -> Photo:
+    """Checked as an upload is. Raises UploadError."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UploadError(400, "Unreadable file", f"The file cannot be read: {error.strerror}.") from None
-    return read_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels).image
+    return read_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
 
 
 def as_dict(told) -> dict:

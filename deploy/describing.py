@@ -14,7 +14,7 @@ from deploy.housekeeping import Housekeeper
 from deploy.inference import Inference, ModelError
 from deploy.library import Library, Record
 from deploy.speech import Speaker, SpeechError
-from deploy.uploads import read_photo
+from deploy.uploads import Photo, read_photo
 from model.ways import LANGUAGES, STYLES, NotTaught
 
 # Blind listeners fill the gaps of a wrong caption until it fits (MacLeod et al. 2017): so we speak of error, not of
@@ -115,7 +115,16 @@ def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, 
         spoken = f"{doubt_about(told.caption.confidence)} {told.text}".strip()
     sound, audio_error = speak(spoken, options.language, options.rate)
     clock.lap("speak")
-    record = Record(
+    record = as_record(photo, told, owner, audio_error, rate=options.rate, laps_ms=clock.laps_ms)
+    here.library.add(record, contents | sound)
+    return record, True
+
+
+def as_record(
+    photo: Photo, told, owner: str, audio_error: str | None, rate: int | None = None, laps_ms: Mapping | None = None
+) -> Record:
+    """A photo and what a model.describe.Description tells of it."""
+    return Record(
         sha256=photo.sha256,
         width=photo.width,
         height=photo.height,
@@ -125,15 +134,13 @@ def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, 
         alternatives=[{"text": other.text, "confidence": round(other.confidence, 4)} for other in told.alternatives],
         language=told.language,
         style=told.style,
-        rate=options.rate,
+        rate=rate,
         model=told.model,
         audio_error=audio_error,
-        timings_ms=clock.laps_ms | {f"model_{step}": round(ms, 1) for step, ms in told.timings_ms.items()},
+        timings_ms={**(laps_ms or {}), **{f"model_{step}": round(ms, 1) for step, ms in told.timings_ms.items()}},
         owner=owner,
         embedding=told.embedding.astype("<f4").tobytes(),
     )
-    here.library.add(record, contents | sound)
-    return record, True
 
 
 def mend(record: Record, words: str) -> Record:

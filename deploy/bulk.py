@@ -1,0 +1,190 @@
+"""`python -m deploy.bulk`: captions, alt texts and a library of a whole folder of photos."""
+
+import csv
+import glob
+import io
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from deploy.access import KEY
+from deploy.alt_text import AltTextError, write_copy
+from deploy.cli import open_library, open_photo
+from deploy.config import Settings, SettingsError
+from deploy.describing import as_record
+from deploy.inference import MAX_BATCH, ModelError, load_describer
+from deploy.library import Library
+from deploy.uploads import Photo, UploadError
+from model.ways import LANGUAGES, STYLES, NotTaught
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif"}
+COLUMNS = ("image", "caption", "confidence", "language")
+SILENT = "It was described with many others, without sound."
+
+
+class Captions:
+    """The file --out: a row for each photo, whole and on its way to the disk before the next is begun."""
+
+    def __init__(self, path: Path, resume: bool):
+        """Raises click.ClickException if there is such a file and it is not to be resumed, or is something else."""
+        self.path, self._as_csv = path, path.suffix.lower() == ".csv"
+        if path.exists() and not resume:
+            raise click.ClickException(f"{path} exists already; go on with it by --resume, or give another --out.")
+        self.done = self._mend() if path.exists() else set()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a", encoding="utf-8", newline="")
+        if self._as_csv and not self._file.tell():
+            csv.writer(self._file).writerow(COLUMNS)
+
+    def add(self, row: dict) -> None:
+        if self._as_csv:
+            csv.writer(self._file).writerow([row[name] for name in COLUMNS])
+        else:
+            self._file.write(json.dumps(row, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _mend(self) -> set[str]:
+        """-> the photos that have a row; half a row at the end, of a run that was killed, is cut off."""
+        text = self.path.read_text("utf-8")
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            self.path.write_text(whole, "utf-8")
+        try:
+            rows = csv.DictReader(io.StringIO(whole)) if self._as_csv else map(json.loads, whole.splitlines())
+            return {row["image"] for row in rows}
+        except (ValueError, KeyError, TypeError):
+            raise click.ClickException(f"{self.path} holds something else than captions; give another --out.") from None
+
+
+@click.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="captions.csv or captions.jsonl.")
+@click.option("--library", "key", metavar="NAME", help="Keep them in the library of the API key NAME as well.")
+@click.option("--write-metadata", "copies", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Write copies with the caption as IPTC alt text into FOLDER.")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with --out; what is in it is not done again.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the captions.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Way of telling.")
+@click.pass_context
+def main(context: click.Context, source, out, key, copies, resume, lang, style) -> None:
+    """Describe every photo of SOURCE: a folder, a pattern such as 'photos/**/*.jpg', or a CSV with a column image."""
+    if out.suffix.lower() not in (".csv", ".jsonl"):
+        raise click.ClickException(f"--out is {out}; give a name that ends in .csv or .jsonl.")
+    try:
+        settings = Settings.from_environment()
+        photos = photos_of(source)
+        captions = Captions(out, resume)
+        describer = load_describer(settings.model, settings.precision)
+    except (SettingsError, ModelError) as error:
+        raise click.ClickException(str(error)) from None
+    left = [(name, path) for name, path in photos if name not in captions.done]
+    bad: list[tuple[str, str]] = []
+    with (
+        open_library(settings) as library,
+        tqdm(total=len(photos), initial=len(photos) - len(left), desc=out.name, unit="photo", mininterval=1) as bar,
+    ):
+        if key is not None and key not in {each.name for each in library.keys.all() if not each.revoked}:
+            raise click.ClickException(f"There is no key {key!r} in use; make one by deploy.main keys create {key}.")
+        for batch in batches(left, settings, bad, bar):
+            try:
+                told = describer.describe_many([photo.image for _, _, photo in batch], lang, style)
+            except NotTaught as error:
+                raise click.ClickException(f"the captioner cannot do that: {error}") from None
+            for (name, path, photo), description in zip(batch, told):
+                if key is not None:
+                    keep(library, photo, description, KEY + key)
+                if copies is not None:
+                    try:
+                        write_copy(path, inside(copies, name), description.text, lang)
+                    except AltTextError as error:
+                        bad.append((name, str(error)))
+                caption = description.caption
+                captions.add(dict(zip(COLUMNS, (name, caption.text, round(caption.confidence, 4), lang), strict=True)))
+                bar.update()
+    captions.close()
+    for name, reason in bad:
+        click.echo(f"{name}: {reason}", err=True)
+    click.echo(f"{len(photos)} photos, {len(bad)} of them with a problem; captions are in {out}.")
+    context.exit(1 if bad else 0)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Where the copy of the photo goes: as it lies in its own folder, but never outside of this one."""
+    path = Path(name)
+    return folder / (path.name if path.is_absolute() or ".." in path.parts else path)
+
+
+def photos_of(source: str) -> list[tuple[str, Path]]:
+    """Name and file of each photo, in order; names are relative to the folder, or as the CSV has them. Raises
+    click.ClickException if there is none."""
+    path = Path(source)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        photos = [(file.relative_to(path).as_posix(), file) for file in files]
+    elif path.suffix.lower() == ".csv" and path.is_file():
+        photos = [(name, path.parent / name) for name in column_of(path)]
+    else:
+        photos = [(name, Path(name)) for name in sorted(glob.glob(source, recursive=True)) if Path(name).is_file()]
+    if not photos:
+        raise click.ClickException(f"There is no photo in {source}; give a folder, a pattern in quotes, or a CSV.")
+    return photos
+
+
+def column_of(path: Path) -> list[str]:
+    """The column image, each photo once."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        if "image" not in (rows.fieldnames or ()):
+            raise click.ClickException(f"{path} has no column image; its first line must name the columns.")
+        return list(dict.fromkeys(row["image"] for row in rows if row["image"]))
+
+
+def batches(
+    photos: Iterable[tuple[str, Path]], settings: Settings, bad: list[tuple[str, str]], bar: tqdm
+) -> Iterator[list[tuple[str, Path, Photo]]]:
+    """Photos that can be read, MAX_BATCH at a time, the next ones read while these are described. The others go to
+    `bad` with the reason."""
+
+    def read(each: tuple[str, Path]) -> tuple[str, Path, Photo] | UploadError:
+        try:
+            photo = open_photo(each[1], settings)
+            photo.image.load()
+            return *each, photo
+        except UploadError as error:
+            return error
+
+    photos = iter(photos)
+    with ThreadPoolExecutor(2) as pool:
+        coming = [(each, pool.submit(read, each)) for each in islice(photos, 2 * MAX_BATCH)]
+        while coming:
+            now, coming = coming[:MAX_BATCH], coming[MAX_BATCH:]
+            coming += [(each, pool.submit(read, each)) for each in islice(photos, MAX_BATCH)]
+            batch = []
+            for (name, _), pending in now:
+                found = pending.result()
+                if isinstance(found, UploadError):
+                    bad.append((name, found.detail))
+                    bar.update()
+                else:
+                    batch.append(found)
+            if batch:
+                yield batch
+
+
+def keep(library: Library, photo: Photo, description, owner: str) -> None:
+    """Once, however often it is asked."""
+    way = (description.model, description.language, description.style, None)
+    if library.records.same(owner, photo.sha256, *way) is None:
+        library.add(as_record(photo, description, owner, SILENT), {"jpg": photo.jpeg})
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m deploy.bulk")
