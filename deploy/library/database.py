@@ -10,7 +10,8 @@ WAIT_S = 10  # for another writer
 def open_database(url: str) -> Engine:
     """Raises SQLAlchemyError if it cannot be opened."""
     sqlite = url.startswith("sqlite")
-    engine = create_engine(url, connect_args={"timeout": WAIT_S} if sqlite else {})
+    options = {"connect_args": {"timeout": WAIT_S}} if sqlite else {"pool_pre_ping": True}
+    engine = create_engine(url, **options)
     if sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -32,18 +32,24 @@ class LibraryError(Exception):
 
 
 class Library:
-    """What was described, under one folder: `sightline.db` and `photos/`."""
+    """What was described: photos and sound under `folder`/photos, records in the `database` at that URL, by default in
+    `folder`/sightline.db. Raises LibraryError."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, database: str | None = None):
         folder = folder.resolve()
         try:
             self.files = Files(folder / "photos")
-            self._engine = open_database(f"sqlite:///{folder / 'sightline.db'}")
-        except (OSError, SQLAlchemyError) as error:
-            reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
-            raise LibraryError(
-                f"Records cannot be kept in {folder} ({reason}); set SIGHTLINE_INSTANCE to a folder you may write to."
-            ) from error
+            self._engine = open_database(database or f"sqlite:///{folder / 'sightline.db'}")
+        except (OSError, SQLAlchemyError, ImportError) as error:
+            reason = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error).splitlines()[0]
+            if database:
+                sentence = f"SIGHTLINE_DATABASE cannot be used ({reason}); see that it runs and lets you in."
+            else:
+                sentence = (
+                    f"Records cannot be kept in {folder} ({reason}); "
+                    "set SIGHTLINE_INSTANCE to a folder you may write to."
+                )
+            raise LibraryError(sentence) from error
         self.records = Records(self._engine)
         self.keys = Keys(self._engine)
         self.search = Search(self.records)

@@ -6,11 +6,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
+from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
     DateTime,
+    Dialect,
     Engine,
     Float,
     Index,
@@ -20,6 +22,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
     delete,
     insert,
     select,
@@ -27,6 +30,23 @@ from sqlalchemy import (
 )
 
 from deploy.library.database import writing
+
+
+class Embedding(TypeDecorator):
+    """Little-endian float32 bytes; in PostgreSQL pgvector's type, of any size."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect):
+        return dialect.type_descriptor(VECTOR() if dialect.name == "postgresql" else LargeBinary())
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect):
+        return value if value is None or dialect.name != "postgresql" else np.frombuffer(value, "<f4")
+
+    def process_result_value(self, value, dialect: Dialect) -> bytes | None:
+        return value if value is None or dialect.name != "postgresql" else np.asarray(value, "<f4").tobytes()
+
 
 metadata = MetaData()
 table = Table(  # migrations/ makes it
@@ -52,7 +72,7 @@ table = Table(  # migrations/ makes it
     Column("mended", Text),
     Column("text", Text),
     Column("words", Text, nullable=False),
-    Column("embedding", LargeBinary),
+    Column("embedding", Embedding),
     Index("ix_records_owner_number", "owner", "number"),
     Index("ix_records_owner_sha256", "owner", "sha256"),
     sqlite_autoincrement=True,
@@ -135,8 +155,10 @@ class Records:
         self.engine, self._writing = engine, writing(engine)
 
     def add(self, record: Record) -> None:
+        values = asdict(record) | {"words": record.words}
+        del values["number"]  # the database gives it
         with self._writing.begin() as connection:
-            connection.execute(insert(table).values(**asdict(record), words=record.words))
+            connection.execute(insert(table).values(**values))
 
     def get(self, id: str) -> Record | None:
         return self._one(table.c.id == id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.library.records import ALWAYS, Period, Record, Records
-from deploy.library.vectors import Nearest, Vectors
+from deploy.library.vectors import Nearest, vectors_of
 from deploy.library.words import by_words
 from model.retrieval import fuse, least_cosine
 
@@ -27,7 +27,7 @@ class Found:
 
 class Search:
     def __init__(self, records: Records):
-        self._records, self._vectors = records, Vectors(records)
+        self._records, self._vectors = records, vectors_of(records)
 
     def find(
         self, owner: str, query: str, vector: np.ndarray | None, model: str, period: Period = ALWAYS

@@ -1,15 +1,12 @@
-"""The owners' embeddings in memory, by FAISS, each owner's for each model in an index of its own.
-
-The database is what counts: an index reads what was added to it, by whichever process, before it answers; what was
-deleted the caller finds missing in the database. Nothing is kept on disk that could be damaged or out of step.
-"""
+"""The photos of an owner that are nearest to an embedding: by FAISS beside SQLite, by pgvector in PostgreSQL."""
 
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
-import faiss
 import numpy as np
+from sqlalchemy import Engine, text
 
 from deploy.library.records import Records
 
@@ -29,17 +26,23 @@ class Nearest:
     count: int = 0
 
 
+def vectors_of(records: Records) -> "FaissVectors | PgVectors":
+    return FaissVectors(records) if records.engine.dialect.name == "sqlite" else PgVectors(records.engine)
+
+
 @dataclass
 class Index:
     """One owner's photos. `last`: the highest record number in it."""
 
     last: int = 0
-    vectors: faiss.Index | None = None
+    vectors: Any = None  # a faiss.Index
     sample: np.ndarray | None = None  # (up to SAMPLE, D)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, rows: list[tuple[int, bytes]]) -> None:
         """Add number and embedding of each row."""
+        import faiss  # not where PostgreSQL searches
+
         if not rows:
             return
         added = np.frombuffer(b"".join(data for _, data in rows), "<f4").reshape(len(rows), -1)
@@ -58,8 +61,12 @@ class Index:
         return Nearest(numbers[0], cosines[0], float(spread.mean()), float(spread.std()), len(spread))
 
 
-class Vectors:
-    """Safe to use from many threads."""
+class FaissVectors:
+    """The owners' embeddings in memory, each owner's for each model in an index of its own. Safe for many threads.
+
+    The database is what counts: an index reads what was added to it, by whichever process, before it answers; what was
+    deleted the caller finds missing in the database. Nothing is kept on disk that could be damaged or out of step.
+    """
 
     def __init__(self, records: Records):
         self._records = records
@@ -82,3 +89,39 @@ class Vectors:
         with self._lock:
             for key in [key for key in self._indexes if key[0] == owner]:
                 del self._indexes[key]
+
+
+class PgVectors:
+    """The database's own search: HNSW by cosine, filtered by owner."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+
+    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int) -> Nearest:
+        """The owner's photos, embedded by `model`, that are nearest to `vector`, (D,) float32 of length 1."""
+        # The size stands in the statement, as it does in the index.
+        space = f"CAST(embedding AS vector({len(vector)}))"
+        mine = f"owner = :owner AND model = :model AND vector_dims(embedding) = {len(vector)}"
+        near = f"{space} <=> CAST(:vector AS vector({len(vector)}))"
+        asked = {"owner": owner, "model": model, "vector": str(vector.tolist()), "most": most, "sample": SAMPLE}
+        with self._engine.connect() as connection:
+            # Goes on until enough are the owner's, and looks at as many as it is to return.
+            connection.execute(text("SET LOCAL hnsw.iterative_scan = strict_order"))
+            connection.execute(text(f"SET LOCAL hnsw.ef_search = {max(40, most)}"))
+            rows = connection.execute(
+                text(f"SELECT number, 1 - ({near}) FROM records WHERE {mine} ORDER BY {near} LIMIT :most"), asked
+            ).all()
+            spread = connection.execute(
+                text(
+                    "SELECT avg(cosine), stddev_pop(cosine), count(*) FROM "
+                    f"(SELECT 1 - ({near}) AS cosine FROM records WHERE {mine} ORDER BY number LIMIT :sample) AS sample"
+                ),
+                asked,
+            ).one()
+        numbers, cosines = zip(*rows, strict=True) if rows else ((), ())
+        return Nearest(
+            np.array(numbers, np.int64), np.array(cosines, np.float32), spread[0] or 0.0, spread[1] or 0.0, spread[2]
+        )
+
+    def forget(self, owner: str) -> None:
+        """The database forgets by itself."""

@@ -10,6 +10,13 @@ FTS5 = text(
     "FROM record_words JOIN records ON records.number = record_words.rowid "
     "WHERE record_words MATCH :wanted AND records.owner = :owner ORDER BY bm25(record_words) LIMIT :most"
 )
+# PostgreSQL marks with the same sign; "english" stems as FTS5's porter does.
+TSVECTOR = text(
+    "SELECT number, ts_headline('english', words, asked, 'HighlightAll=true, StartSel=\x1f, StopSel=\x1f') "
+    "FROM records, to_tsquery('english', :wanted) AS asked "
+    "WHERE owner = :owner AND to_tsvector('english', words) @@ asked "
+    "ORDER BY ts_rank_cd(to_tsvector('english', words), asked) DESC LIMIT :most"
+)
 
 
 def by_words(engine: Engine, owner: str, query: str, most: int) -> dict[int, list[str]]:
@@ -19,7 +26,11 @@ def by_words(engine: Engine, owner: str, query: str, most: int) -> dict[int, lis
     if not wanted:
         return {}
     with engine.connect() as connection:
-        asked = {"mark": MARK, "wanted": fts5_query(wanted), "owner": owner, "most": most}
-        rows = connection.execute(FTS5, asked).all()
+        if engine.dialect.name == "sqlite":
+            asked = {"mark": MARK, "wanted": fts5_query(wanted), "owner": owner, "most": most}
+            rows = connection.execute(FTS5, asked).all()
+        else:
+            any_of = " | ".join(f"'{word}'" for word in wanted)
+            rows = connection.execute(TSVECTOR, {"wanted": any_of, "owner": owner, "most": most}).all()
     found = {number: list(dict.fromkeys(marked.lower().split(MARK)[1::2])) for number, marked in rows}
     return {number: held for number, held in found.items() if holds_enough(held, wanted)}

@@ -56,8 +56,8 @@ for number in range(40):
 
 
 @pytest.fixture
-def library(tmp_path):
-    library = Library(tmp_path)
+def library(tmp_path, database):
+    library = Library(tmp_path, database)
     yield library
     library.close()
 
@@ -90,7 +90,7 @@ def test_deleting_removes_all_of_one_record(library, tmp_path):
 def test_a_record_that_cannot_be_written_leaves_no_file(library, tmp_path):
     library.add(RECORD, CONTENTS)
     library.files.delete("x.jpg", "x.mp3", "x.wav")
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(Exception, match="(?i)unique"):
         library.add(RECORD, CONTENTS)
     assert files(tmp_path) == []
 
@@ -114,8 +114,8 @@ def test_the_sweep_takes_orphans_and_leaves_the_young(library, tmp_path):
     assert files(tmp_path) == ["x.jpg", "x.mp3", "x.wav", "young.jpg"]
 
 
-def test_two_libraries_on_one_folder_see_each_other(library, tmp_path):
-    other = Library(tmp_path)
+def test_two_libraries_on_one_folder_see_each_other(library, tmp_path, database):
+    other = Library(tmp_path, database)
     library.add(RECORD, CONTENTS)
     assert other.get("x") == RECORD
     assert other.delete("x")
@@ -127,6 +127,13 @@ def test_a_folder_that_cannot_be_used_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryError, match=r"^Records cannot be kept in .* \(.*\); set SIGHTLINE_INSTANCE to .*\.$"):
         Library(tmp_path / "file")
+
+
+def test_a_database_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(
+        LibraryError, match=r"^SIGHTLINE_DATABASE cannot be used \(.*\); see that it runs and lets you in\.$"
+    ):
+        Library(tmp_path, "postgresql+psycopg://nobody@127.0.0.1:9/none")
 
 
 @pytest.mark.parametrize("action", ["add", "delete"])

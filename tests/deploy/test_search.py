@@ -30,8 +30,8 @@ def vector(seed: int, near: np.ndarray | None = None, mixed: float = 0.0) -> np.
 
 
 @pytest.fixture
-def library(tmp_path):
-    library = Library(tmp_path / "library")
+def library(tmp_path, database):
+    library = Library(tmp_path / "library", database)
     yield library
     library.close()
 
@@ -130,8 +130,8 @@ def test_similar_photos_and_near_duplicates(library):
     assert library.search.similar(keep(library), 5) == []
 
 
-def test_what_another_process_adds_and_deletes_is_seen(library, tmp_path):
-    other, query = Library(tmp_path / "library"), vector(1)
+def test_what_another_process_adds_and_deletes_is_seen(library, tmp_path, database):
+    other, query = Library(tmp_path / "library", database), vector(1)
     assert library.search.find(OWNER, "x", query, "test") == []
     theirs = keep(other, embedding=query)
     assert ids(library.search.find(OWNER, "x", query, "test")) == [theirs.id]

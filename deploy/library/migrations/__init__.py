@@ -6,7 +6,9 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+
+LOCK = 1_936_287_596  # any number that is ours
 
 
 def upgrade(engine: Engine) -> None:
@@ -18,5 +20,7 @@ def upgrade(engine: Engine) -> None:
         if MigrationContext.configure(connection).get_current_revision() == newest:
             return
     with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":  # one at a time; SQLite's writers are
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

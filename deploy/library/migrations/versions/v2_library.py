@@ -5,6 +5,7 @@ Records of before belong to nobody: who has the id of one can still read it.
 
 import sqlalchemy as sa
 from alembic import op
+from pgvector.sqlalchemy import VECTOR
 
 revision, down_revision = "v2", "v1"
 
@@ -24,9 +25,21 @@ FTS5 = (
     "INSERT INTO record_words(record_words, rowid, words) VALUES ('delete', old.number, old.words); "
     "INSERT INTO record_words(rowid, words) VALUES (new.number, new.words); END",
 )
+# An index for each size of embedding that the captioners here have; others are compared one by one.
+POSTGRESQL = (
+    "CREATE INDEX ix_records_words ON records USING gin (to_tsvector('english', words))",
+    *(
+        f"CREATE INDEX ix_records_embedding_{size} ON records "
+        f"USING hnsw (CAST(embedding AS vector({size})) vector_cosine_ops) WHERE vector_dims(embedding) = {size}"
+        for size in (512, 640)
+    ),
+)
 
 
 def upgrade() -> None:
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    if not sqlite:
+        op.execute("CREATE EXTENSION IF NOT EXISTS vector")
     op.rename_table("records", "records_v1")
     op.drop_index("ix_records_created", "records_v1")
     op.drop_index("ix_records_sha256", "records_v1")
@@ -52,15 +65,14 @@ def upgrade() -> None:
         sa.Column("mended", sa.Text),
         sa.Column("text", sa.Text),
         sa.Column("words", sa.Text, nullable=False),
-        sa.Column("embedding", sa.LargeBinary),
+        sa.Column("embedding", sa.LargeBinary if sqlite else VECTOR),
         sqlite_autoincrement=True,  # a number is never given twice
     )
     op.create_index("ix_records_owner_number", "records", ["owner", "number"])
     op.create_index("ix_records_owner_sha256", "records", ["owner", "sha256"])
     op.create_index("ix_records_created", "records", ["created"])
-    if op.get_bind().dialect.name == "sqlite":
-        for statement in FTS5:
-            op.execute(statement)
+    for statement in FTS5 if sqlite else POSTGRESQL:
+        op.execute(statement)
     op.execute(
         f"INSERT INTO records ({KEPT}, owner, words) SELECT {KEPT}, '', description FROM records_v1 ORDER BY created"
     )
