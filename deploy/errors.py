@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.http import HTTP_STATUS_CODES
 
+from deploy.library import NoRoom
 from deploy.uploads import UploadError
 
 API_PATHS = ("/api/", "/healthz", "/readyz", "/openapi.json")
@@ -33,8 +34,15 @@ class Problem(Exception):
 def install(app: Flask) -> None:
     app.register_error_handler(Problem, lambda problem: answer(problem, problem.headers))
     app.register_error_handler(UploadError, answer)
+    app.register_error_handler(NoRoom, lambda error: answer(no_room()))
     app.register_error_handler(HTTPException, lambda error: answer(explain(error), error.get_response().headers))
     app.after_request(drain)
+
+
+def no_room() -> Problem:
+    return Problem(
+        507, "No room", _("There is no room for more photos here; delete some, or ask who runs this service for room.")
+    )
 
 
 def is_api() -> bool:

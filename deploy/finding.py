@@ -71,10 +71,10 @@ def look(wish: Wish, owner: str | None) -> Answer:
         shown = newest[: wish.limit]
         return Answer([Found(record, 0.0) for record in shown], shown[-1].number if len(newest) > wish.limit else None)
     vector, model = _embedded(wish)
-    found = library.search.find(owner, wish.query, vector, model, wish.period)
     first = wish.cursor or 0
-    last = first + wish.limit
-    return Answer(found[first:last], last if len(found) > last else None, vector is not None)
+    found = library.search.find(owner, wish.query, vector, model, wish.period, first, wish.limit + 1)
+    more = len(found) > wish.limit
+    return Answer(found[: wish.limit], first + wish.limit if more else None, vector is not None)
 
 
 def _embedded(wish: Wish):

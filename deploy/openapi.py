@@ -50,6 +50,7 @@ PROBLEMS = {
         "415": "Not a photo in a format that is read.",
         "422": "Unknown language, style, rate or field.",
         "503": "There is no captioner; try again later.",
+        "507": "There is no room for more photos.",
     },
     "/api/v1/models": {"503": "Not yet."},
     "/api/v1/images": {"422": "Unusable field."},

@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 from deploy.access import owner_from_now_on
 from deploy.api import has_content
 from deploy.describing import Options, describe_upload
-from deploy.errors import Problem, explain, is_api, sentence
+from deploy.errors import Problem, explain, is_api, no_room, sentence
+from deploy.library import NoRoom
 from deploy.uploads import UploadError
 from model.ways import LANGUAGES
 
@@ -33,6 +34,8 @@ def ask() -> Response | tuple[str, int]:
         return failed(explain(error), {})
     except (Problem, UploadError) as problem:
         return failed(problem, fields)
+    except NoRoom:
+        return failed(no_room(), fields)
     return redirect(url_for("library_pages.photo", id=record.id, lang=str(get_locale())), 303)
 
 

@@ -5,16 +5,18 @@ its files, and a file without a row is never served, for serving goes through th
 """
 
 import csv
+import errno
 import io
 import json
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from deploy.library.database import open_database
 from deploy.library.keys import Keys
@@ -27,8 +29,15 @@ HOUR_S = 3600.0
 CSV_COLUMNS = ("image", "caption", "confidence", "language")
 
 
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
 class LibraryError(Exception):
     """The library cannot be opened; the message is one sentence."""
+
+
+class NoRoom(Exception):
+    """There is no room for more; nothing was kept."""
 
 
 class Library:
@@ -55,14 +64,16 @@ class Library:
         self.search = Search(self.records)
 
     def add(self, record: Record, contents: Mapping[str, bytes]) -> None:
-        """Keep `record` and its files, `contents` by kind. Raises OSError or SQLAlchemyError, and keeps nothing."""
+        """Keep `record` and its files, `contents` by kind. Raises NoRoom, OSError or SQLAlchemyError, and keeps
+        nothing."""
         names = {f"{record.id}.{kind}": data for kind, data in contents.items()}
-        self.files.write(names)
-        try:
-            self.records.add(record)
-        except SQLAlchemyError:
-            self.files.delete(*names)
-            raise
+        with _room():
+            self.files.write(names)
+            try:
+                self.records.add(record)
+            except SQLAlchemyError:
+                self.files.delete(*names)
+                raise
 
     def get(self, id: str) -> Record | None:
         return self.records.get(id)
@@ -73,11 +84,12 @@ class Library:
 
     def mend(self, record: Record, words: str | None, audio_error: str | None, sound: Mapping[str, bytes]) -> Record:
         """Let the owner's `words` hold for the record, or the machine's again for None, and the `sound` by kind that
-        speaks them. -> the record as it now is. Raises OSError or SQLAlchemyError."""
+        speaks them. -> the record as it now is. Raises NoRoom, OSError or SQLAlchemyError."""
         mended = replace(record, mended=words, audio_error=audio_error)
-        self.files.write({f"{record.id}.{kind}": data for kind, data in sound.items()})
-        if not self.records.change(mended):  # deleted since we looked
-            self.files.delete(*(f"{record.id}.{kind}" for kind in sound))
+        with _room():
+            self.files.write({f"{record.id}.{kind}": data for kind, data in sound.items()})
+            if not self.records.change(mended):  # deleted since we looked
+                self.files.delete(*(f"{record.id}.{kind}" for kind in sound))
         return mended
 
     def delete(self, id: str) -> bool:
@@ -128,3 +140,21 @@ class Library:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Turns what a full disk or database says into NoRoom."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise NoRoom from error
+        raise
+    except OperationalError as error:
+        # SQLite says "database or disk is full" and, at a limit of the process, "disk I/O error"; PostgreSQL 53100.
+        if getattr(error.orig, "sqlite_errorname", "")[:11] in ("SQLITE_FULL", "SQLITE_IOER") or (
+            getattr(error.orig, "sqlstate", "") == "53100"
+        ):
+            raise NoRoom from error
+        raise

@@ -6,10 +6,10 @@ import numpy as np
 
 from deploy.library.records import ALWAYS, Period, Record, Records
 from deploy.library.vectors import Nearest, vectors_of
-from deploy.library.words import by_words
+from deploy.library.words import by_words, words_held
 from model.retrieval import fuse, least_cosine
 
-MOST = 200  # results of each kind that are looked at
+MOST = 100  # results of each kind that are looked at
 DUPLICATE_COSINE = 0.97
 
 
@@ -30,21 +30,30 @@ class Search:
         self._records, self._vectors = records, vectors_of(records)
 
     def find(
-        self, owner: str, query: str, vector: np.ndarray | None, model: str, period: Period = ALWAYS
+        self,
+        owner: str,
+        query: str,
+        vector: np.ndarray | None,
+        model: str,
+        period: Period = ALWAYS,
+        first: int = 0,
+        most: int = MOST,
     ) -> list[Found]:
-        """The owner's records that fit `query`, best first; none if there is no good match.
+        """The owner's records that fit `query`, best first, `most` of them from the place `first` on; none if there is
+        no good match.
 
         `vector`: the query's embedding by `model`, (D,) float32 of length 1; None searches by words alone.
         """
-        words = by_words(self._records.engine, owner, query, MOST)
         looks = self._looks(owner, vector, model) if vector is not None else []
-        scores = fuse((looks, list(words)))
+        scores = fuse((looks, by_words(self._records.engine, owner, query, MOST)))
         best = sorted(scores, key=lambda number: (-scores[number], -number))
-        records = self._records.numbered(owner, best, period)
-        alike = set(looks)
+        there = self._records.present(owner, best, period)
+        shown = [number for number in best if number in there][first : first + most]
+        records = self._records.numbered(owner, shown)
+        words, alike = words_held(self._records.engine, shown, query), set(looks)
         return [
-            Found(records[number], scores[number], number in alike, tuple(words.get(number, ())))
-            for number in best
+            Found(records[number], scores[number], number in alike, words.get(number, ()))
+            for number in shown
             if number in records
         ]
 
@@ -73,7 +82,7 @@ class Search:
         """If half of what is found was deleted since, by whichever process, all is read anew."""
         nearest = self._vectors.nearest(owner, model, vector, most)
         numbers = nearest.numbers.tolist()
-        if 2 * len(self._records.numbered(owner, numbers)) < len(numbers):
+        if 2 * len(self._records.present(owner, numbers)) < len(numbers):
             self._vectors.forget(owner)
             nearest = self._vectors.nearest(owner, model, vector, most)
         return nearest

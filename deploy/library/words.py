@@ -1,36 +1,69 @@
 """Search by words, by the database's own full-text index."""
 
-from sqlalchemy import Engine, text
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, bindparam, text
 
 from model.retrieval import fts5_query, holds_enough, keywords
 
 MARK = "\x1f"  # no text holds it
 FTS5 = text(
-    "SELECT records.number, highlight(record_words, 0, :mark, :mark) AS marked "
+    "SELECT records.number, highlight(record_words, 0, :mark, :mark) "
     "FROM record_words JOIN records ON records.number = record_words.rowid "
-    "WHERE record_words MATCH :wanted AND records.owner = :owner ORDER BY bm25(record_words) LIMIT :most"
+    "WHERE record_words MATCH :asked AND records.owner = :owner ORDER BY bm25(record_words) LIMIT :most"
 )
-# PostgreSQL marks with the same sign; "english" stems as FTS5's porter does.
-TSVECTOR = text(
-    "SELECT number, ts_headline('english', words, asked, 'HighlightAll=true, StartSel=\x1f, StopSel=\x1f') "
-    "FROM records, to_tsquery('english', :wanted) AS asked "
-    "WHERE owner = :owner AND to_tsvector('english', words) @@ asked "
-    "ORDER BY ts_rank_cd(to_tsvector('english', words), asked) DESC LIMIT :most"
+FTS5_WORDS = text(
+    "SELECT rowid, highlight(record_words, 0, :mark, :mark) FROM record_words "
+    "WHERE record_words MATCH :asked AND rowid IN :numbers"
+).bindparams(bindparam("numbers", expanding=True))
+# PostgreSQL; "english" stems as FTS5's porter does. {held}: how many of the words a record holds.
+TSQUERY = (
+    "SELECT number FROM records, to_tsquery('english', :asked) AS asked "
+    "WHERE owner = :owner AND words_index @@ asked AND 2 * ({held}) >= :wanted "
+    "ORDER BY ts_rank_cd(words_index, asked) DESC LIMIT :most"
 )
+TSQUERY_WORDS = text(
+    "SELECT number, ts_headline('english', words, to_tsquery('english', :asked), "
+    "'HighlightAll=true, StartSel=\x1f, StopSel=\x1f') FROM records WHERE number IN :numbers"
+).bindparams(bindparam("numbers", expanding=True))
 
 
-def by_words(engine: Engine, owner: str, query: str, most: int) -> dict[int, list[str]]:
-    """Numbers of the owner's records that hold words of the query, best first (BM25), each with those words as the
-    record has them. A record that holds fewer than half of the query's words is left out."""
+def by_words(engine: Engine, owner: str, query: str, most: int) -> list[int]:
+    """Numbers of the owner's records that hold words of the query, best first (BM25; in PostgreSQL cover density). A
+    record that holds fewer than half of the query's words is left out."""
     wanted = keywords(query)
     if not wanted:
+        return []
+    with engine.connect() as connection:
+        if engine.dialect.name == "sqlite":
+            asked = {"mark": MARK, "asked": fts5_query(wanted), "owner": owner, "most": most}
+            rows = connection.execute(FTS5, asked)
+            return [number for number, marked in rows if holds_enough(_marked(marked), wanted)]
+        held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
+        asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
+        asked |= {"asked": _any_of(wanted), "owner": owner, "wanted": len(wanted), "most": most}
+        return list(connection.scalars(text(TSQUERY.format(held=held)), asked))
+
+
+def words_held(engine: Engine, numbers: Sequence[int], query: str) -> dict[int, tuple[str, ...]]:
+    """For each of these records the words of the query, as it has them; none of those that hold none."""
+    wanted = keywords(query)
+    if not wanted or not numbers:
         return {}
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            asked = {"mark": MARK, "wanted": fts5_query(wanted), "owner": owner, "most": most}
-            rows = connection.execute(FTS5, asked).all()
+            rows = connection.execute(
+                FTS5_WORDS, {"mark": MARK, "asked": fts5_query(wanted), "numbers": list(numbers)}
+            ).all()
         else:
-            any_of = " | ".join(f"'{word}'" for word in wanted)
-            rows = connection.execute(TSVECTOR, {"wanted": any_of, "owner": owner, "most": most}).all()
-    found = {number: list(dict.fromkeys(marked.lower().split(MARK)[1::2])) for number, marked in rows}
-    return {number: held for number, held in found.items() if holds_enough(held, wanted)}
+            rows = connection.execute(TSQUERY_WORDS, {"asked": _any_of(wanted), "numbers": list(numbers)}).all()
+    return {number: _marked(marked) for number, marked in rows}
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return " | ".join(f"'{word}'" for word in words)
+
+
+def _marked(marked: str) -> tuple[str, ...]:
+    """The words between marks, each once."""
+    return tuple(dict.fromkeys(marked.lower().split(MARK)[1::2]))

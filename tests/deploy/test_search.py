@@ -85,7 +85,7 @@ def test_a_query_is_words_and_never_a_command(library, query):
 
 def test_a_record_must_hold_half_of_the_words(library):
     keep(library, description="A red bus at night.")
-    assert by_words(library.records.engine, OWNER, "red bicycle station", 10) == {}
+    assert by_words(library.records.engine, OWNER, "red bicycle station", 10) == []
     assert len(by_words(library.records.engine, OWNER, "red bus station", 10)) == 1
     assert keywords("Where is the photo of the Red BUS?") == ["red", "bus"]
     assert keywords("the of") == ["the", "of"]

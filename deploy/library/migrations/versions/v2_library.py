@@ -27,7 +27,8 @@ FTS5 = (
 )
 # An index for each size of embedding that the captioners here have; others are compared one by one.
 POSTGRESQL = (
-    "CREATE INDEX ix_records_words ON records USING gin (to_tsvector('english', words))",
+    "ALTER TABLE records ADD COLUMN words_index tsvector GENERATED ALWAYS AS (to_tsvector('english', words)) STORED",
+    "CREATE INDEX ix_records_words ON records USING gin (words_index)",
     *(
         f"CREATE INDEX ix_records_embedding_{size} ON records "
         f"USING hnsw (CAST(embedding AS vector({size})) vector_cosine_ops) WHERE vector_dims(embedding) = {size}"

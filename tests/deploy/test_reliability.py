@@ -1,0 +1,148 @@
+"""Workers die, disks fill up, many ask at once: what was answered is there, whole, and nothing else is served."""
+
+import io
+import json
+import os
+import random
+import resource
+import secrets
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deploy.library import Library
+from tests.conftest import Service
+from tests.deploy.test_server import children
+
+WRITES, ASKING, BUSY_S = 24, 4, 5.0
+
+
+def new_photo() -> bytes:
+    """A small photo unlike any other."""
+    buffer = io.BytesIO()
+    pixels = np.random.default_rng(secrets.randbits(64)).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def ask(service, key, method, path, data=None):
+    """-> status and JSON; status 0 where a worker died with the request."""
+    request = urllib.request.Request(service.url + path, data=data, method=method, headers={"X-API-Key": key})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            body = answer.read()
+            is_json = body and answer.headers.get_content_type() == "application/json"
+            return answer.status, json.loads(body) if is_json else body
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+    except OSError:
+        return 0, None
+
+
+@pytest.fixture
+def place(tmp_path, database):
+    """Settings of a service with a key, and the library behind it."""
+    library = Library(tmp_path, database)
+    settings = {"SIGHTLINE_DATABASE": database} if database else {}
+    yield tmp_path, settings, library, library.keys.create("busy")
+    library.close()
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_killed_workers_lose_nothing_that_was_answered(place):
+    folder, settings, library, key = place
+    service = Service(folder, SIGHTLINE_WORKERS="2", **settings)
+    kept, done = [], threading.Event()
+
+    def write(_) -> None:
+        status, told = ask(service, key, "POST", "/api/v1/describe", new_photo())
+        assert status in (0, 201)
+        if status == 201:
+            kept.append(told)
+        done.set()
+
+    try:
+        with ThreadPoolExecutor(ASKING) as pool:
+            writing = [pool.submit(write, number) for number in range(WRITES)]
+            for _ in range(2):
+                done.clear()
+                assert done.wait(60)
+                os.kill(random.choice(children(service.process.pid)), signal.SIGKILL)
+            for each in writing:
+                each.result()
+        assert len(kept) >= WRITES - 2 * ASKING
+        for told in kept:
+            assert ask(service, key, "GET", f"/api/v1/images/{told['id']}") == (200, told)
+            for part in ("photo", "audio.mp3", "audio.wav"):
+                status, data = ask(service, key, "GET", f"/api/v1/images/{told['id']}/{part}")
+                assert status == 200 and len(data) > 100
+    finally:
+        service.stop()
+    records = library.records.newest("key:busy", 10 * WRITES)
+    assert {told["id"] for told in kept} <= {record.id for record in records}  # one may have died before its answer
+    library.sweep(older_than_s=-1)
+    owned = {f"{record.id}.{kind}" for record in records for kind in ("jpg", "mp3", "wav")}
+    assert set(os.listdir(folder / "photos")) == owned
+
+
+def test_a_full_disk_is_said_and_what_is_there_can_be_read(place):
+    folder, settings, library, key = place
+    service = Service(folder)
+    try:
+        status, told = ask(service, key, "POST", "/api/v1/describe", new_photo())
+        assert status == 201
+        (worker,) = children(service.process.pid)
+        unlimited = resource.prlimit(worker, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        status, problem = ask(service, key, "POST", "/api/v1/describe", new_photo())
+        assert status == 507 and "no room for more photos here; delete some" in problem["detail"]
+        assert ask(service, key, "GET", f"/api/v1/images/{told['id']}") == (200, told)
+        resource.prlimit(worker, resource.RLIMIT_FSIZE, unlimited)
+        assert ask(service, key, "POST", "/api/v1/describe", new_photo())[0] == 201
+    finally:
+        service.stop()
+    assert len(library.records.newest("key:busy", 10)) == 2
+    assert len(os.listdir(folder / "photos")) == 6
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_many_who_write_search_and_delete_at_once(place):
+    """16 clients, two workers, a few seconds: no error of the service, no record lost or doubled."""
+    folder, settings, library, key = place
+    service = Service(folder, SIGHTLINE_WORKERS="2", **settings)
+    there, lock, end = set(), threading.Lock(), time.monotonic() + BUSY_S
+
+    def client(number: int) -> set[int]:
+        statuses, mine = set(), []
+        while time.monotonic() < end:
+            chance = random.Random(f"{number} {len(statuses)} {time.monotonic()}").random()
+            if chance < 0.5 or not mine:
+                status, told = ask(service, key, "POST", "/api/v1/describe", new_photo())
+                if status == 201:
+                    mine.append(told["id"])
+                    with lock:
+                        there.add(told["id"])
+            elif chance < 0.8:
+                status, _ = ask(service, key, "GET", "/api/v1/images?q=a+man")
+            else:
+                gone = mine.pop()
+                status, _ = ask(service, key, "DELETE", f"/api/v1/images/{gone}")
+                with lock:
+                    there.discard(gone)
+            statuses.add(status)
+        return statuses
+
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            statuses = set().union(*pool.map(client, range(16)))
+    finally:
+        service.stop()
+    assert statuses <= {200, 201, 204}
+    records = library.records.newest("key:busy", 10_000)
+    assert len(records) == len(there) and {record.id for record in records} == there
