@@ -1,5 +1,8 @@
 """The JSON API."""
 
+import hashlib
+import io
+
 from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask import Response, request, send_file, url_for
@@ -159,8 +162,10 @@ def send_sound(record: Record, kind: str) -> Response:
 
 def send(record: Record, kind: str, type: str) -> Response:
     try:
-        response = send_file(parts().library.path(record, kind), mimetype=type, conditional=True)
+        data = parts().library.read(record, kind)
     except FileNotFoundError:  # deleted since we looked
         raise unknown_id() from None
+    tag = hashlib.blake2b(data, digest_size=12).hexdigest()
+    response = send_file(io.BytesIO(data), mimetype=type, conditional=True, etag=tag)
     response.headers["Cache-Control"] = "private, no-cache"  # a deleted photo is not to be seen again
     return response

@@ -125,7 +125,7 @@ def revoke(settings: Settings, name: str) -> None:
 @contextmanager
 def open_library(settings: Settings) -> Iterator[Library]:
     try:
-        library = Library(settings.instance, settings.database)
+        library = Library(settings.instance, settings.database, settings.photos)
     except LibraryError as error:
         raise click.ClickException(str(error)) from None
     yield library

@@ -36,6 +36,7 @@ class Settings:
     model: Path | None = None  # a checkpoint folder, or a name that model.hub knows; None: model/default
     precision: str = "auto"  # in which the model computes: auto, float32, bfloat16 or int8
     instance: Path = Path(__file__).resolve().parents[1] / "instance"  # records and photos
+    photos: str | None = None  # a folder or a URL of fsspec; None: photos/ in the instance
     database: str | None = None  # URL of SQLAlchemy; None: sightline.db in the instance
     max_bytes: int = 16 * 2**20  # of one photo as sent
     max_pixels: int = 50_000_000

@@ -25,7 +25,7 @@ def create_app(settings=None, describer=None, speaker=None, library=None) -> API
     Raises SettingsError and LibraryError.
     """
     settings = settings or Settings.from_environment()
-    library = library or Library(settings.instance, settings.database)
+    library = library or Library(settings.instance, settings.database, settings.photos)
     inference = Inference(lambda: describer or load_describer(settings.model, settings.precision))
     housekeeper = Housekeeper(library, settings.visitor_days)
     parts = Parts(settings, inference, speaker or Speaker(float(settings.speech_timeout)), library, housekeeper)

@@ -70,8 +70,8 @@ class Server(BaseApplication):
 def serve(settings: Settings, create_app: Callable) -> None:
     """Run until stopped. Raises ServerError or LibraryError before it listens; exits 1 if a worker cannot start."""
     check_address(settings)
-    library = Library(settings.instance, settings.database)  # made once, before the workers would make it all at once
-    library.close()
+    # Made once, before the workers would make it all at once.
+    Library(settings.instance, settings.database, settings.photos).close()
     try:
         Server(settings, create_app).run()
     except SystemExit as stop:

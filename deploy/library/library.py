@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from deploy.library.database import open_database
 from deploy.library.keys import Keys
-from deploy.library.photos import Files
+from deploy.library.photos import photos_at
 from deploy.library.records import Record, Records
 from deploy.library.search import Search
 
@@ -41,24 +41,29 @@ class NoRoom(Exception):
 
 
 class Library:
-    """What was described: photos and sound under `folder`/photos, records in the `database` at that URL, by default in
-    `folder`/sightline.db. Raises LibraryError."""
+    """What was described: photos and sound in `photos`, a folder or a URL of fsspec, by default `folder`/photos;
+    records in the `database` at that URL, by default `folder`/sightline.db. Raises LibraryError."""
 
-    def __init__(self, folder: Path, database: str | None = None):
+    def __init__(self, folder: Path, database: str | None = None, photos: str | None = None):
         folder = folder.resolve()
         try:
-            self.files = Files(folder / "photos")
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.files = photos_at(photos or str(folder / "photos"))
+        except (OSError, ImportError, ValueError) as error:
+            if not photos:
+                raise LibraryError(_no_folder(folder, error)) from error
+            raise LibraryError(
+                f"SIGHTLINE_PHOTOS cannot be used ({error}); see that it is there and lets you in."
+            ) from error
+        try:
             self._engine = open_database(database or f"sqlite:///{folder / 'sightline.db'}")
         except (OSError, SQLAlchemyError, ImportError) as error:
-            reason = str(getattr(error, "orig", None) or getattr(error, "strerror", None) or error).splitlines()[0]
-            if database:
-                sentence = f"SIGHTLINE_DATABASE cannot be used ({reason}); see that it runs and lets you in."
-            else:
-                sentence = (
-                    f"Records cannot be kept in {folder} ({reason}); "
-                    "set SIGHTLINE_INSTANCE to a folder you may write to."
-                )
-            raise LibraryError(sentence) from error
+            if not database:
+                raise LibraryError(_no_folder(folder, error)) from error
+            reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise LibraryError(
+                f"SIGHTLINE_DATABASE cannot be used ({reason}); see that it runs and lets you in."
+            ) from error
         self.records = Records(self._engine)
         self.keys = Keys(self._engine)
         self.search = Search(self.records)
@@ -78,9 +83,9 @@ class Library:
     def get(self, id: str) -> Record | None:
         return self.records.get(id)
 
-    def path(self, record: Record, kind: str) -> Path:
-        """Where the file of a record that `get` gave is."""
-        return self.files.path(f"{record.id}.{kind}")
+    def read(self, record: Record, kind: str) -> bytes:
+        """The file of a record that `get` gave. Raises FileNotFoundError if it was deleted since."""
+        return self.files.read(f"{record.id}.{kind}")
 
     def mend(self, record: Record, words: str | None, audio_error: str | None, sound: Mapping[str, bytes]) -> Record:
         """Let the owner's `words` hold for the record, or the machine's again for None, and the `sound` by kind that
@@ -122,7 +127,7 @@ class Library:
                     continue
                 name = f"photos/{id}.jpg"
                 try:
-                    archive.write(self.path(record, "jpg"), name)
+                    archive.writestr(name, self.read(record, "jpg"))
                 except FileNotFoundError:  # deleted since we looked
                     continue
                 told.append(as_json(record))
@@ -158,3 +163,8 @@ def _room() -> Iterator[None]:
         ):
             raise NoRoom from error
         raise
+
+
+def _no_folder(folder: Path, error: Exception) -> str:
+    reason = getattr(error, "orig", None) or getattr(error, "strerror", None) or error
+    return f"Records cannot be kept in {folder} ({reason}); set SIGHTLINE_INSTANCE to a folder you may write to."

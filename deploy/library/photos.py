@@ -1,14 +1,23 @@
-"""Photos and sounds as files of one folder."""
+"""Photos and sounds as bytes by name: files of a folder, or objects of a store that fsspec knows, such as S3.
+
+A name is either whole or not there, whenever the process or the machine stops.
+"""
 
 import os
 import secrets
 import time
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 
+def photos_at(place: str) -> "Files | Objects":
+    """A folder, or the objects below a URL. Raises OSError if it cannot be used."""
+    return Objects(place) if "://" in place else Files(Path(place))
+
+
 class Files:
-    """Bytes by name. A name is either whole or not there, whenever the process or the machine stops."""
+    """Files of one folder."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -32,8 +41,9 @@ class Files:
             self.delete(*contents)
             raise
 
-    def path(self, name: str) -> Path:
-        return self.folder / name
+    def read(self, name: str) -> bytes:
+        """Raises FileNotFoundError."""
+        return (self.folder / name).read_bytes()
 
     def delete(self, *names: str) -> None:
         for name in names:
@@ -56,3 +66,57 @@ class Files:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class Objects:
+    """Objects below a URL such as `s3://bucket/photos`; a store puts each of them whole. Its keys and its address are
+    in the environment, as its own tools want them (for S3: AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL and so on)."""
+
+    def __init__(self, url: str):
+        from fsspec.core import url_to_fs  # not where a folder does
+
+        # An instance of its own: one that a parent process used does not outlive a fork.
+        self._store, self._root = url_to_fs(url, skip_instance_cache=True)
+        self._names()
+
+    def write(self, contents: Mapping[str, bytes]) -> None:
+        """Raises OSError and leaves nothing."""
+        try:
+            for name, data in contents.items():
+                self._store.pipe_file(self._at(name), data)
+        except Exception as error:
+            self.delete(*contents)
+            raise _as_os_error(error) from error
+
+    def read(self, name: str) -> bytes:
+        """Raises FileNotFoundError."""
+        return self._store.cat_file(self._at(name))
+
+    def delete(self, *names: str) -> None:
+        for name in names:
+            try:
+                self._store.rm_file(self._at(name))
+            except FileNotFoundError:
+                continue
+
+    def older_than(self, seconds: float) -> Iterator[str]:
+        """Names that were written at least so long ago."""
+        before = datetime.now(UTC) - timedelta(seconds=seconds)
+        for each in self._names():
+            if self._store.modified(each) <= before:
+                yield each.rsplit("/", 1)[-1]
+
+    def _names(self) -> list[str]:
+        """Paths of all objects; a bucket without any is not missing. Raises OSError."""
+        try:
+            return self._store.find(self._root, refresh=True)
+        except Exception as error:
+            raise _as_os_error(error) from error
+
+    def _at(self, name: str) -> str:
+        return f"{self._root.rstrip('/')}/{name}"
+
+
+def _as_os_error(error: Exception) -> OSError:
+    """Clients of stores have errors of their own."""
+    return error if isinstance(error, OSError) else OSError(str(error))

@@ -66,7 +66,7 @@ def test_a_folder_becomes_a_csv_with_alt_texts_and_a_library(tmp_path, photos, d
 
     kept = library.records.newest("key:album", 10)
     assert {record.caption for record in kept} == {row["caption"] for row in rows}
-    assert all(library.path(record, "jpg").exists() and record.audio_error for record in kept)
+    assert all(library.read(record, "jpg") and record.audio_error for record in kept)
     assert [each.record.caption for each in library.search.similar(kept[0], 5)] == [kept[1].caption]
 
     again = bulk(*arguments, **settings)

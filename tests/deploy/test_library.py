@@ -69,7 +69,7 @@ def files(folder):
 def test_a_record_comes_back_as_it_was(library):
     library.add(RECORD, CONTENTS)
     assert library.get("x") == RECORD
-    assert {kind: library.path(RECORD, kind).read_bytes() for kind in CONTENTS} == CONTENTS
+    assert {kind: library.read(RECORD, kind) for kind in CONTENTS} == CONTENTS
 
 
 def test_ids_have_128_random_bits():
@@ -149,7 +149,7 @@ def test_killed_at_every_step_nothing_is_half(tmp_path, action):
         record = library.get("x")
         if record:
             assert record == RECORD
-            assert {kind: library.path(record, kind).read_bytes() for kind in CONTENTS} == CONTENTS
+            assert {kind: library.read(record, kind) for kind in CONTENTS} == CONTENTS
         library.sweep(older_than_s=-1)
         assert files(tmp_path / str(step)) == (["x.jpg", "x.mp3", "x.wav"] if record else [])
         library.close()
