@@ -87,6 +87,8 @@ def install(app: Flask, settings: Settings, library: Library) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
+        if request.endpoint != "static":  # what is whose, and what was deleted, no cache knows
+            response.headers.setdefault("Cache-Control", "private, no-cache")
         return response
 
 
