@@ -3,27 +3,53 @@
 from pathlib import Path
 
 import click
+import torch
+from torch import nn
 
 from model import checkpoint
 from training.decoding_options import changed, decoding_options
 
 
 @click.command()
-@click.option("--start", type=click.Path(path_type=Path, exists=True), required=True, help="Trained checkpoint.")
+@click.option(
+    "--start",
+    "starts",
+    type=click.Path(path_type=Path, exists=True),
+    required=True,
+    multiple=True,
+    help="Trained checkpoint; of several, one tuned from the other, the mean of their weights is taken.",
+)
 @click.option("--name", required=True, help="Name of the captioner.")
 @decoding_options
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint.")
-def main(start, name, out, **asked) -> None:
+def main(starts, name, out, **asked) -> None:
     """Write the checkpoint --start to --out with float16 weights, for the service to load."""
     try:
-        loaded = checkpoint.load(start)
-        captioner = loaded.captioner
+        first, *others = [checkpoint.load(start) for start in starts]
+        average(modules(first), [modules(other) for other in others])
+        captioner = first.captioner
         captioner.options = changed(captioner.options, asked)
     except (checkpoint.CheckpointError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    checkpoint.save(out, name, loaded.pair, captioner)
+    checkpoint.save(out, name, first.pair, captioner)
     size = sum(file.stat().st_size for file in out.iterdir()) / 2**20
     click.echo(f"Wrote {out}, {size:.1f} MB")
+
+
+def modules(loaded: checkpoint.Checkpoint) -> nn.Module:
+    return nn.ModuleDict({"pair": loaded.pair, "captioner": loaded.captioner})
+
+
+@torch.no_grad()
+def average(module: nn.Module, others: list[nn.Module]) -> None:
+    """Give `module` the mean of its weights and the others' (arXiv 2203.05482). Raises ValueError for misfits."""
+    tensors, states = module.state_dict(), [other.state_dict() for other in others]
+    for state in states:
+        if {name: tensor.shape for name, tensor in state.items()} != {n: t.shape for n, t in tensors.items()}:
+            raise ValueError("the checkpoints to average are of different shapes; give such as were tuned from another")
+    for name, tensor in tensors.items():
+        if others and tensor.is_floating_point():
+            tensor.copy_(torch.stack([tensor, *(state[name] for state in states)]).mean(0))
 
 
 if __name__ == "__main__":

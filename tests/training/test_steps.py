@@ -11,7 +11,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from data.embeddings import EmbeddingStore
-from model.describe import Describer
+from model import checkpoint
+from model.describe import DEFAULT, Describer
 from training import contrastive, evaluate, language, prepare, release, selfcritical, train
 from training.sources import load_start
 
@@ -209,6 +210,20 @@ def test_release_halves_and_names(made, tmp_path):
     assert half < 0.51 * whole and describer.name == "small one" and describer.captioner.options.beams == 2
     call(release, "--start", made / "tuned", "--name", "x", "--beams", 0, "--out", tmp_path / "bad", fails=True)
     assert not (tmp_path / "bad").exists()
+
+
+def test_release_takes_the_mean_of_several(made, tmp_path):
+    folders = (made / "tuned", made / "captioner")
+    call(release, "--start", folders[0], "--start", folders[1], "--name", "mean", "--out", tmp_path / "out")
+    one, other, mean = (Describer.load(folder).pair.state_dict() for folder in (*folders, tmp_path / "out"))
+    one_gpt, other_gpt, mean_gpt = (
+        checkpoint.load(folder).captioner.clipcap.gpt.state_dict() for folder in (*folders, tmp_path / "out")
+    )
+    assert any(not torch.equal(one_gpt[name], other_gpt[name]) for name in one_gpt)
+    for a, b, c in ((one, other, mean), (one_gpt, other_gpt, mean_gpt)):
+        assert all(torch.allclose(c[name].float(), (a[name].float() + b[name].float()) / 2, atol=1e-2) for name in a)
+    strange = ("--start", folders[0], "--start", DEFAULT, "--name", "x", "--out", tmp_path / "x")
+    assert "of different shapes" in call(release, *strange, fails=True) and not (tmp_path / "x").exists()
 
 
 def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):
