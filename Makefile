@@ -55,8 +55,14 @@ train: $(VENV)/.tests
 	$(STEP).prepare $(SETS) --pair $(RUNS)/pair-2 --views 2 --out $(RUNS)/embeddings-2
 	$(STEP).train $(SETS) --pair $(RUNS)/pair-2 --embeddings $(RUNS)/embeddings-2 --out $(RUNS)/captioner-2 \
 		--epochs 2 --batch-size 32 --learning-rate 5e-4 --warmup 60 --ema 0.997
-	$(STEP).release --start $(RUNS)/captioner-2 --name sightline-small-2.1 --beams 8 --length-penalty 0.9 \
-		--no-repeat-ngram 3 --likeness-weight 4 --agreement-weight 2 --out model/default
+	$(STEP).contrastive $(SETS) --language $(RUNS)/language --start $(RUNS)/captioner-2 --out $(RUNS)/pair-3 \
+		--size 160 --frozen-layers 11 --captions 2 --caption-weight 2 --epochs 6 --learning-rate 8e-4 --warmup 40 \
+		--ema 0.99 --text $(DATA)/flickr30k_captions.txt.gz --word-dropout 0.1 --crop 0.4
+	$(STEP).prepare $(SETS) --pair $(RUNS)/pair-3 --views 2 --out $(RUNS)/embeddings-3
+	$(STEP).train $(SETS) --pair $(RUNS)/pair-3 --embeddings $(RUNS)/embeddings-3 --out $(RUNS)/captioner-3 \
+		--epochs 1 --batch-size 32 --learning-rate 5e-4 --warmup 40 --ema 0.995
+	$(STEP).release --start $(RUNS)/captioner-2 --start $(RUNS)/captioner-3 --name sightline-small-3 --beams 8 \
+		--length-penalty 0.9 --no-repeat-ngram 3 --likeness-weight 3 --agreement-weight 3 --out model/default
 
 # The figures of the model card, from the test sides.
 SCORE = $(STEP).evaluate --out $(RUNS)/scores
