@@ -95,6 +95,8 @@ def install(app: Flask, settings: Settings, library: Library) -> None:
 def secret_key(folder: Path) -> bytes:
     """The key that signs cookies, made at the first start; only its owner may read the file."""
     path = folder / SECRET_KEY
+    if path.exists():
+        return path.read_bytes()
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f".{SECRET_KEY}.{secrets.token_hex(4)}"
     descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -18,6 +18,7 @@ from deploy.schemas import Description, Models, State
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Descriptions")
 states = APIBlueprint("states", __name__, tag="Service")
+NO_STORE = {"Cache-Control": "no-store"}
 SOUND_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 
 
@@ -33,7 +34,7 @@ def describe():
     """
     data, fields = read_request()
     record, new = describe_upload(data, Options.read(fields), owner_from_now_on())
-    headers = {"Location": url_for("api.show", id=record.id), "Cache-Control": "no-store"}
+    headers = {"Location": url_for("api.show", id=record.id)} | NO_STORE
     return as_json(record), 201 if new else 200, headers
 
 
@@ -48,7 +49,7 @@ def models():
 @api.output(Description)
 def show(id: str):
     """Show a description again"""
-    return as_json(find(id)), 200, {"Cache-Control": "no-store"}
+    return as_json(find(id)), 200, NO_STORE
 
 
 @api.get("/images/<id>/photo")

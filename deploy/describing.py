@@ -85,6 +85,12 @@ def doubt_about(confidence: float) -> str:
     return next((str(words) for below, words in DOUBTS if confidence < below), "")
 
 
+def with_doubt(description: str, confidence: float, language: str) -> str:
+    """What is spoken of a description in its own language."""
+    with force_locale(language):
+        return f"{doubt_about(confidence)} {description}".strip()
+
+
 def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, bool]:
     """Check, describe, speak and keep the photo in `data` for `owner` -> its record, and whether it is new: the same
     photo asked about in the same way is described once, unless the model changed. If speech fails the record says
@@ -112,8 +118,7 @@ def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, 
     clock.lap("describe")
     contents = {"jpg": photo.jpeg}
     clock.lap("encode")
-    with force_locale(options.language):
-        spoken = f"{doubt_about(told.caption.confidence)} {told.text}".strip()
+    spoken = with_doubt(told.text, told.caption.confidence, options.language)
     sound, audio_error = speak(spoken, options.language, options.rate)
     clock.lap("speak")
     record = as_record(photo, told, owner, audio_error, rate=options.rate, laps_ms=clock.laps_ms)
@@ -149,8 +154,7 @@ def mend(record: Record, words: str) -> Record:
     words = " ".join(words.split())
     if len(words) > MOST_WORDS:
         raise Problem(422, "Too long", _("These words are too long; use at most %(most)s characters.", most=MOST_WORDS))
-    with force_locale(record.language):
-        spoken = words or f"{doubt_about(record.confidence)} {record.description}".strip()
+    spoken = words or with_doubt(record.description, record.confidence, record.language)
     sound, audio_error = speak(spoken, record.language, record.rate)
     return parts().library.mend(record, words or None, audio_error, sound)
 

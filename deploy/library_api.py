@@ -7,7 +7,7 @@ from apiflask.schemas import EmptySchema, FileSchema
 from flask import request, send_file
 
 from deploy.access import my_record, owner
-from deploy.api import as_json
+from deploy.api import NO_STORE, as_json
 from deploy.describing import mend, parts
 from deploy.errors import Problem
 from deploy.finding import Answer, Wish, look
@@ -15,7 +15,6 @@ from deploy.library import Found
 from deploy.schemas import Description, Images, Mend, Similar
 
 api = APIBlueprint("library_api", __name__, url_prefix="/api/v1", tag="Library")
-NO_STORE = {"Cache-Control": "no-store"}
 SIMILAR = 20
 SPOOL_BYTES = 2**20
 

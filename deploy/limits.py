@@ -21,8 +21,7 @@ class Limiter:
     """Counts in this process: several workers together let through as many times more."""
 
     def __init__(self):
-        self._storage = limits.storage.MemoryStorage()
-        self._limiter = limits.strategies.MovingWindowRateLimiter(self._storage)
+        self._limiter = limits.strategies.MovingWindowRateLimiter(limits.storage.MemoryStorage())
 
     def wait_s(self, rate: limits.RateLimitItem, who: str) -> int:
         """Count one request; 0 if it may pass, else in how many seconds the next may."""

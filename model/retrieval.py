@@ -15,6 +15,7 @@ INDONESIAN = """
 ada adalah aku atau cari dan dari dengan di foto gambar ini itu ke mana oleh pada saya sebuah seorang untuk yang
 """
 STOPWORDS = frozenset((ENGLISH + INDONESIAN).split())
+MARK = "\x1f"  # around the words that a full-text index found; no text holds it
 FTS5_TOKENIZER = "porter unicode61 remove_diacritics 2"  # of SQLite's full-text index
 RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
 ENOUGH = 20  # photos whose cosines can be called a distribution
@@ -30,6 +31,11 @@ def keywords(query: str) -> list[str]:
 def fts5_query(words: Sequence[str]) -> str:
     """Any of the words, for SQLite's MATCH."""
     return " OR ".join(f'"{word}"' for word in words)
+
+
+def marked_words(marked: str) -> tuple[str, ...]:
+    """The words between marks, in lower case, each once."""
+    return tuple(dict.fromkeys(marked.lower().split(MARK)[1::2]))
 
 
 def holds_enough(held: Sequence[str], wanted: Sequence[str]) -> bool:

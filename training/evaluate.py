@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -113,7 +112,7 @@ def main(
         }
     about = {
         "model": describer.name, "data": folder.name, "split": split, "photos": len(examples), "language": language,
-        "style": style, "decoding": {name: asdict(options)[name] for name in KINDS},
+        "style": style, "decoding": {name: getattr(options, name) for name in KINDS},
         "date": date.today().isoformat(),
     }  # fmt: skip
     click.echo(f"{describer.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from model.retrieval import FTS5_TOKENIZER, fts5_query, fuse, holds_enough, keywords, least_cosine
+from model.retrieval import FTS5_TOKENIZER, MARK, fts5_query, fuse, holds_enough, keywords, least_cosine, marked_words
 from training.metrics import recall, recall_of
 
-MARK = "\x1f"
 MOST = 200  # results of each kind that are fused
 QUERIES = 500  # of each kind, photo there and not there
 
@@ -45,7 +44,7 @@ class Words:
             "ORDER BY bm25(captions) LIMIT ?",
             (MARK, MARK, fts5_query(wanted), MOST),
         )
-        return [i for i, marked in rows if holds_enough(set(marked.lower().split(MARK)[1::2]), wanted)]
+        return [i for i, marked in rows if holds_enough(marked_words(marked), wanted)]
 
 
 def measure_retrieval(library: Library, queries: Sequence[str], vectors: np.ndarray, photo_of: np.ndarray) -> dict:

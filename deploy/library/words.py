@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine, bindparam, text
 
-from model.retrieval import fts5_query, holds_enough, keywords
+from model.retrieval import MARK, fts5_query, holds_enough, keywords, marked_words
 
-MARK = "\x1f"  # no text holds it
 FTS5 = text(
     "SELECT records.number, highlight(record_words, 0, :mark, :mark) "
     "FROM record_words JOIN records ON records.number = record_words.rowid "
@@ -38,7 +37,7 @@ def by_words(engine: Engine, owner: str, query: str, most: int) -> list[int]:
         if engine.dialect.name == "sqlite":
             asked = {"mark": MARK, "asked": fts5_query(wanted), "owner": owner, "most": most}
             rows = connection.execute(FTS5, asked)
-            return [number for number, marked in rows if holds_enough(_marked(marked), wanted)]
+            return [number for number, marked in rows if holds_enough(marked_words(marked), wanted)]
         held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
         asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
         asked |= {"asked": _any_of(wanted), "owner": owner, "wanted": len(wanted), "most": most}
@@ -57,13 +56,8 @@ def words_held(engine: Engine, numbers: Sequence[int], query: str) -> dict[int, 
             ).all()
         else:
             rows = connection.execute(TSQUERY_WORDS, {"asked": _any_of(wanted), "numbers": list(numbers)}).all()
-    return {number: _marked(marked) for number, marked in rows}
+    return {number: marked_words(marked) for number, marked in rows}
 
 
 def _any_of(words: Sequence[str]) -> str:
     return " | ".join(f"'{word}'" for word in words)
-
-
-def _marked(marked: str) -> tuple[str, ...]:
-    """The words between marks, each once."""
-    return tuple(dict.fromkeys(marked.lower().split(MARK)[1::2]))
