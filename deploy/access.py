@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, request, session
+from flask.sessions import SecureCookieSessionInterface
 from flask_babel import gettext as _
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -43,6 +44,13 @@ UNCOUNTED = {"static", "states.health", "states.readiness"}
 SECRET_KEY = "secret_key"
 
 
+class Sessions(SecureCookieSessionInterface):
+    """A cookie that was given over TLS is not sent without."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
 def install(app: Flask, settings: Settings, library: Library) -> None:
     app.config.update(
         SECRET_KEY=secret_key(settings.instance),
@@ -51,6 +59,7 @@ def install(app: Flask, settings: Settings, library: Library) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=COOKIE_LIFE,
     )
+    app.session_interface = Sessions()
     if settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
     limiter, usual_rate = Limiter(), read_rate(settings.rate)

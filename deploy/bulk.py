@@ -18,7 +18,6 @@ from deploy.cli import open_library, open_photo
 from deploy.config import Settings, SettingsError
 from deploy.describing import as_record
 from deploy.inference import MAX_BATCH, ModelError, load_describer
-from deploy.library import Library
 from deploy.uploads import Photo, UploadError
 from model.ways import LANGUAGES, STYLES, NotTaught
 
@@ -100,7 +99,7 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
                 raise click.ClickException(f"the captioner cannot do that: {error}") from None
             for (name, path, photo), description in zip(batch, told):
                 if key is not None:
-                    keep(library, photo, description, KEY + key)
+                    library.add(as_record(photo, description, KEY + key, SILENT), {"jpg": photo.jpeg})
                 if copies is not None:
                     try:
                         write_copy(path, inside(copies, name), description.text, lang)
@@ -177,13 +176,6 @@ def batches(
                     batch.append(found)
             if batch:
                 yield batch
-
-
-def keep(library: Library, photo: Photo, description, owner: str) -> None:
-    """Once, however often it is asked."""
-    way = (description.model, description.language, description.style, None)
-    if library.records.same(owner, photo.sha256, *way) is None:
-        library.add(as_record(photo, description, owner, SILENT), {"jpg": photo.jpeg})
 
 
 if __name__ == "__main__":

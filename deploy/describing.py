@@ -122,8 +122,8 @@ def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, 
     sound, audio_error = speak(spoken, options.language, options.rate)
     clock.lap("speak")
     record = as_record(photo, told, owner, audio_error, rate=options.rate, laps_ms=clock.laps_ms)
-    here.library.add(record, contents | sound)
-    return record, True
+    kept = here.library.add(record, contents | sound)
+    return kept, kept.id == record.id
 
 
 def as_record(

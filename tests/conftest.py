@@ -109,7 +109,7 @@ def a_record(**fields):
     from deploy.library import Record
 
     usual = {
-        "sha256": "0" * 64,
+        "sha256": secrets.token_hex(32),
         "width": 4,
         "height": 3,
         "description": "A cat.",

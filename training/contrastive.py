@@ -97,8 +97,7 @@ def save_weights(joint: Joint, folder: Path) -> None:
 @click.option(
     "--language",
     type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="Folder of `training.language`: tokenizer and GPT-2.",
+    help="Folder of `training.language`: tokenizer and GPT-2; not needed where --start has them.",
 )
 @click.option("--start", type=click.Path(path_type=Path, exists=True), help="Go on from the pair in this folder.")
 @click.option(
@@ -147,10 +146,11 @@ def main(
     seed_everything(loop.seed)
     sides = read_photos(folders, skip_bad=skip_bad)
     examples, dev = sides["train"], sides["dev"][:DEV_PHOTOS]
-    spoken = load_language(language)
-    if start:
-        begun = load_start(start)
-    else:
+    begun = load_start(start) if start else None
+    spoken = load_language(language) if language else None
+    if spoken is None and (begun is None or (caption_weight and begun.clipcap is None)):
+        raise click.UsageError("give --language, or --start with a checkpoint that has a captioner")
+    if begun is None:
         tokenizer = spoken.tokenizer
         begun = Start(ClipPair(PairConfig(len(tokenizer), tokenizer.pad_id, tokenizer.end_id), tokenizer))
         if backbone:

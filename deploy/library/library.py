@@ -68,17 +68,20 @@ class Library:
         self.keys = Keys(self._engine)
         self.search = Search(self.records)
 
-    def add(self, record: Record, contents: Mapping[str, bytes]) -> None:
-        """Keep `record` and its files, `contents` by kind. Raises NoRoom, OSError or SQLAlchemyError, and keeps
-        nothing."""
+    def add(self, record: Record, contents: Mapping[str, bytes]) -> Record:
+        """Keep `record` and its files, `contents` by kind, unless its owner was told the same already, -> what is
+        kept. Raises NoRoom, OSError or SQLAlchemyError, and keeps nothing."""
         names = {f"{record.id}.{kind}": data for kind, data in contents.items()}
         with _room():
             self.files.write(names)
             try:
-                self.records.add(record)
+                kept = self.records.add(record)
             except SQLAlchemyError:
                 self.files.delete(*names)
                 raise
+        if kept.id != record.id:
+            self.files.delete(*names)
+        return kept
 
     def get(self, id: str) -> Record | None:
         return self.records.get(id)

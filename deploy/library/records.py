@@ -11,6 +11,7 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -19,11 +20,13 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     Text,
     TypeDecorator,
     delete,
+    func,
     insert,
     select,
     update,
@@ -154,25 +157,25 @@ class Records:
     def __init__(self, engine: Engine):
         self.engine, self._writing = engine, writing(engine)
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record) -> Record:
+        """Keep `record`, unless its owner was told the same already, -> what is kept."""
         values = asdict(record) | {"words": record.words}
         del values["number"]  # the database gives it
+        way = (record.owner, record.sha256, record.model, record.language, record.style, record.rate)
         with self._writing.begin() as connection:
-            connection.execute(insert(table).values(**values))
+            if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
+                connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(record.owner))))
+            known = _records(connection, _same(*way))
+            if not known:
+                connection.execute(insert(table).values(**values))
+        return known[0] if known else record
 
     def get(self, id: str) -> Record | None:
-        return self._one(table.c.id == id)
+        return next(iter(self._many(select(*COLUMNS).where(table.c.id == id))), None)
 
     def same(self, owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Record | None:
         """What the owner has been told of that photo by that model in that way."""
-        return self._one(
-            table.c.owner == owner,
-            table.c.sha256 == sha256,
-            table.c.model == model,
-            table.c.language == language,
-            table.c.style == style,
-            table.c.rate.is_not_distinct_from(rate),
-        )
+        return next(iter(self._many(_same(owner, sha256, model, language, style, rate))), None)
 
     def newest(self, owner: str, limit: int, before: int | None = None, period: Period = ALWAYS) -> list[Record]:
         """The owner's records, newest first, those with a number below `before`."""
@@ -237,9 +240,25 @@ class Records:
                 found.update(connection.scalars(select(table.c.id).where(table.c.id.in_(ids[start : start + AT_ONCE]))))
         return found
 
-    def _one(self, *conditions: ColumnElement[bool]) -> Record | None:
-        return next(iter(self._many(select(*COLUMNS).where(*conditions).limit(1))), None)
-
-    def _many(self, wanted) -> list[Record]:
+    def _many(self, wanted: Select) -> list[Record]:
         with self.engine.connect() as connection:
-            return [Record(**row) for row in connection.execute(wanted).mappings()]
+            return _records(connection, wanted)
+
+
+def _records(connection: Connection, wanted: Select) -> list[Record]:
+    return [Record(**row) for row in connection.execute(wanted).mappings()]
+
+
+def _same(owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Select:
+    return (
+        select(*COLUMNS)
+        .where(
+            table.c.owner == owner,
+            table.c.sha256 == sha256,
+            table.c.model == model,
+            table.c.language == language,
+            table.c.style == style,
+            table.c.rate.is_not_distinct_from(rate),
+        )
+        .limit(1)
+    )

@@ -111,6 +111,9 @@ def test_a_visitor_gets_a_cookie_with_the_first_photo_and_not_before(app, cat):
     assert "Set-Cookie" not in client.get("/library").headers
     cookie = client.post("/api/v1/describe", data=cat).headers["Set-Cookie"]
     assert cookie.startswith("sightline=") and "HttpOnly" in cookie and "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    over_tls = app.test_client().post("/api/v1/describe", data=cat, base_url="https://localhost")
+    assert "Secure" in over_tls.headers["Set-Cookie"]
     assert len(client.get("/api/v1/images").get_json()["images"]) == 1
 
 

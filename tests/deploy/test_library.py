@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from deploy.library import Library, LibraryError, Record
 from tests.conftest import a_record
 
 ROOT = Path(__file__).parents[2]
-RECORD = a_record(timings_ms={"read": 1.0}, id="x", created=datetime(2026, 1, 2, 3, 4, 5, 678))
+RECORD = a_record(timings_ms={"read": 1.0}, id="x", sha256="0" * 64, created=datetime(2026, 1, 2, 3, 4, 5, 678))
 CONTENTS = {"jpg": b"photo", "mp3": b"sound", "wav": b"SOUND"}
 
 # Adds or deletes, each time in a new process and folder that dies by SIGKILL one system call or statement later than
@@ -80,7 +81,7 @@ def test_ids_have_128_random_bits():
 
 def test_deleting_removes_all_of_one_record(library, tmp_path):
     library.add(RECORD, CONTENTS)
-    library.add(replace(RECORD, id="y"), CONTENTS)
+    library.add(replace(RECORD, id="y", sha256="another"), CONTENTS)
     assert library.delete("x")
     assert not library.delete("x")
     assert library.get("x") is None
@@ -91,8 +92,19 @@ def test_a_record_that_cannot_be_written_leaves_no_file(library, tmp_path):
     library.add(RECORD, CONTENTS)
     library.files.delete("x.jpg", "x.mp3", "x.wav")
     with pytest.raises(Exception, match="(?i)unique"):
-        library.add(RECORD, CONTENTS)
+        library.add(replace(RECORD, sha256="another"), CONTENTS)
     assert files(tmp_path) == []
+
+
+def test_what_many_add_at_once_is_kept_once(library, tmp_path, database):
+    other = Library(tmp_path, database)  # as another worker has it
+    records = [replace(RECORD, id=f"x{i}") for i in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        added = pool.map(lambda i: (library, other)[i % 2].add(records[i], CONTENTS), range(8))
+        (kept,) = {record.id for record in added}
+    assert library.records.ids(RECORD.owner) == [kept]
+    assert files(tmp_path) == [f"{kept}.{kind}" for kind in ("jpg", "mp3", "wav")]
+    other.close()
 
 
 def test_a_file_that_cannot_be_written_leaves_no_record(library, tmp_path):
