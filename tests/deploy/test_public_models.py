@@ -46,6 +46,17 @@ def test_it_serves(folder, tmp_path, speaker, cat):
     ):
         refused = client.post(f"/api/v1/describe?{query}", data=cat)
         assert refused.status_code == 422 and words in refused.json["detail"]
+    # Its CLIP knows no Indonesian, so an Indonesian search goes by words alone, and says so.
+    mended = client.patch(f"/api/v1/images/{answer.json['id']}", json={"description": "kucing oranye"})
+    assert mended.status_code == 200
+    for query, why, said in (
+        ("q=kucing&lang=id", [["says 'kucing'"]], "only words were searched."),
+        ("q=anjing&lang=id", [], "only words were searched. No good match."),
+        ("q=kucing&lang=en", [["looks like it", "says 'kucing'"]], None),
+    ):
+        found = client.get(f"/api/v1/images?{query}").json
+        assert [image["why"] for image in found["images"]] == why
+        assert found["message"] == said or found["message"].endswith(said)
     assert len(list((tmp_path / "instance" / "photos").iterdir())) == 3  # jpg, mp3 and wav of the one that was told
     app.extensions["sightline"].inference.close()
     app.extensions["sightline"].library.close()

@@ -21,7 +21,7 @@ from deploy.library import Library
 from tests.conftest import Service
 from tests.deploy.test_server import children
 
-WRITES, ASKING, BUSY_S = 24, 4, 5.0
+WRITES, ASKING, CLIENTS, BUSY_S = 200, 4, 16, 5.0
 
 
 def new_photo() -> bytes:
@@ -116,33 +116,34 @@ def test_many_who_write_search_and_delete_at_once(place):
     """16 clients, two workers, a few seconds: no error of the service, no record lost or doubled."""
     folder, settings, library, key = place
     service = Service(folder, SIGHTLINE_WORKERS="2", **settings)
-    there, lock, end = set(), threading.Lock(), time.monotonic() + BUSY_S
-
-    def client(number: int) -> set[int]:
-        statuses, mine = set(), []
-        while time.monotonic() < end:
-            chance = random.Random(f"{number} {len(statuses)} {time.monotonic()}").random()
-            if chance < 0.5 or not mine:
-                status, told = ask(service, key, "POST", "/api/v1/describe", new_photo())
-                if status == 201:
-                    mine.append(told["id"])
-                    with lock:
-                        there.add(told["id"])
-            elif chance < 0.8:
-                status, _ = ask(service, key, "GET", "/api/v1/images?q=a+man")
-            else:
-                gone = mine.pop()
-                status, _ = ask(service, key, "DELETE", f"/api/v1/images/{gone}")
-                with lock:
-                    there.discard(gone)
-            statuses.add(status)
-        return statuses
-
     try:
-        with ThreadPoolExecutor(16) as pool:
-            statuses = set().union(*pool.map(client, range(16)))
+        answers, there = keep_busy(service, key, BUSY_S)
     finally:
         service.stop()
-    assert statuses <= {200, 201, 204}
-    records = library.records.newest("key:busy", 10_000)
-    assert len(records) == len(there) and {record.id for record in records} == there
+    assert {status for _, status, _ in answers} <= {200, 201, 204}
+    assert sorted(library.records.ids("key:busy")) == sorted(there)
+
+
+def keep_busy(service, key: str, seconds: float) -> tuple[list[tuple[str, int, float]], set[str]]:
+    """CLIENTS describe (half of the time), search and delete -> each answer's method, status and seconds, and the ids
+    of the records that must be there afterwards. Also what tests.benchmarks.reliability does, for longer."""
+    end = time.monotonic() + seconds
+
+    def client(number: int) -> tuple[list[tuple[str, int, float]], set[str]]:
+        answers, mine, chance = [], [], random.Random(number)
+        while time.monotonic() < end:
+            wish, start = chance.random(), time.perf_counter()
+            if wish < 0.5 or not mine:
+                method = "describe"
+                status, told = ask(service, key, "POST", "/api/v1/describe", new_photo())
+                mine += [told["id"]] if status == 201 else []
+            elif wish < 0.8:
+                method, (status, _) = "search", ask(service, key, "GET", "/api/v1/images?q=a+man")
+            else:
+                method, (status, _) = "delete", ask(service, key, "DELETE", f"/api/v1/images/{mine.pop()}")
+            answers.append((method, status, time.perf_counter() - start))
+        return answers, set(mine)
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        each = list(pool.map(client, range(CLIENTS)))
+    return [answer for answers, _ in each for answer in answers], set().union(*(mine for _, mine in each))
