@@ -24,11 +24,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     TypeDecorator,
+    and_,
+    bindparam,
     delete,
     func,
     insert,
     select,
+    text,
     update,
 )
 
@@ -149,6 +153,12 @@ class Period:
 
 
 ALWAYS = Period()
+IN_PERIOD = "(:since IS NULL OR created >= :since) AND (:until IS NULL OR created < :until)"
+
+
+def in_period(statement: str) -> TextClause:
+    """SQL in which IN_PERIOD stands, for the two moments of a Period."""
+    return text(statement).bindparams(bindparam("since", type_=DateTime), bindparam("until", type_=DateTime))
 
 
 class Records:
@@ -189,14 +199,17 @@ class Records:
 
     def numbered(self, owner: str, numbers: Sequence[int]) -> dict[int, Record]:
         """Those of `numbers`, AT_ONCE at most, that are the owner's."""
-        wanted = select(*COLUMNS).where(table.c.owner == owner, table.c.number.in_(numbers))
-        return {record.number: record for record in self._many(wanted)}
+        return {record.number: record for record in self._many(select(*COLUMNS).where(_among(owner, numbers)))}
 
-    def present(self, owner: str, numbers: Sequence[int], period: Period = ALWAYS) -> set[int]:
-        """Those of `numbers`, AT_ONCE at most, that are the owner's and of that period."""
-        wanted = select(table.c.number).where(table.c.owner == owner, table.c.number.in_(numbers), *period.holds())
+    def present(self, owner: str, numbers: Sequence[int]) -> set[int]:
+        """Those of `numbers`, AT_ONCE at most, that are the owner's."""
         with self.engine.connect() as connection:
-            return set(connection.scalars(wanted))
+            return set(connection.scalars(select(table.c.number).where(_among(owner, numbers))))
+
+    def of_period(self, owner: str, period: Period) -> list[int]:
+        """Numbers of the owner's records of that period."""
+        with self.engine.connect() as connection:
+            return list(connection.scalars(select(table.c.number).where(table.c.owner == owner, *period.holds())))
 
     def embeddings(self, owner: str, model: str, after: int) -> list[tuple[int, bytes]]:
         """Number and embedding of the owner's records by that model with a number above `after`, in order."""
@@ -247,6 +260,10 @@ class Records:
 
 def _records(connection: Connection, wanted: Select) -> list[Record]:
     return [Record(**row) for row in connection.execute(wanted).mappings()]
+
+
+def _among(owner: str, numbers: Sequence[int]) -> ColumnElement[bool]:
+    return and_(table.c.owner == owner, table.c.number.in_(numbers))
 
 
 def _same(owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Select:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.library.records import ALWAYS, Period, Record, Records
-from deploy.library.vectors import Nearest, vectors_of
+from deploy.library.vectors import vectors_of
 from deploy.library.words import by_words, words_held
 from model.retrieval import fuse, least_cosine
 
@@ -44,11 +44,9 @@ class Search:
 
         `vector`: the query's embedding by `model`, (D,) float32 of length 1; None searches by words alone.
         """
-        looks = self._looks(owner, vector, model) if vector is not None else []
-        scores = fuse((looks, by_words(self._records.engine, owner, query, MOST)))
-        best = sorted(scores, key=lambda number: (-scores[number], -number))
-        there = self._records.present(owner, best, period)
-        shown = [number for number in best if number in there][first : first + most]
+        looks = self._looks(owner, vector, model, period) if vector is not None else []
+        scores = fuse((looks, by_words(self._records.engine, owner, query, MOST, period)))
+        shown = sorted(scores, key=lambda number: (-scores[number], -number))[first : first + most]
         records = self._records.numbered(owner, shown)
         words, alike = words_held(self._records.engine, shown, query), set(looks)
         return [
@@ -61,7 +59,7 @@ class Search:
         """The other photos of the record's owner, nearest first."""
         if record.vector is None:
             return []
-        nearest = self._nearest(record.owner, record.model, record.vector, most + 1)
+        nearest = self._vectors.nearest(record.owner, record.model, record.vector, most + 1)
         records = self._records.numbered(record.owner, nearest.numbers.tolist())
         return [
             Found(records[number], cosine, looks=True, duplicate=cosine >= DUPLICATE_COSINE)
@@ -72,17 +70,8 @@ class Search:
     def forget(self, owner: str) -> None:
         self._vectors.forget(owner)
 
-    def _looks(self, owner: str, vector: np.ndarray, model: str) -> list[int]:
+    def _looks(self, owner: str, vector: np.ndarray, model: str, period: Period) -> list[int]:
         """Numbers of the photos that look like it, by this query's own spread of cosines."""
-        nearest = self._nearest(owner, model, vector, MOST)
+        nearest = self._vectors.nearest(owner, model, vector, MOST, period)
         least = least_cosine(nearest.mean, nearest.deviation, nearest.count)
         return nearest.numbers[nearest.cosines >= least].tolist()
-
-    def _nearest(self, owner: str, model: str, vector: np.ndarray, most: int) -> Nearest:
-        """If half of what is found was deleted since, by whichever process, all is read anew."""
-        nearest = self._vectors.nearest(owner, model, vector, most)
-        numbers = nearest.numbers.tolist()
-        if 2 * len(self._records.present(owner, numbers)) < len(numbers):
-            self._vectors.forget(owner)
-            nearest = self._vectors.nearest(owner, model, vector, most)
-        return nearest

@@ -2,13 +2,13 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Engine, text
 
-from deploy.library.records import Records
+from deploy.library.records import ALWAYS, IN_PERIOD, Period, Records, in_period
 
 MOST_INDEXES = 256  # of the owners who searched last
 SAMPLE = 1000  # photos whose cosines tell how a query's are spread
@@ -16,8 +16,8 @@ SAMPLE = 1000  # photos whose cosines tell how a query's are spread
 
 @dataclass(frozen=True)
 class Nearest:
-    """Record `numbers` (K,) int64 and `cosines` (K,) float32, nearest first; deleted records may be among them. `mean`
-    and `deviation` of the cosines of all the owner's photos, or of the first SAMPLE of them, `count`."""
+    """Record `numbers` (K,) int64 and `cosines` (K,) float32, nearest first. `mean` and `deviation` of the cosines of
+    all the owner's photos, or of the first SAMPLE of them, `count`."""
 
     numbers: np.ndarray
     cosines: np.ndarray
@@ -53,19 +53,24 @@ class Index:
         self.sample = np.concatenate([self.sample, added[: SAMPLE - len(self.sample)]])
         self.last = rows[-1][0]
 
-    def nearest(self, vector: np.ndarray, most: int) -> Nearest:
-        if self.vectors is None:
+    def nearest(self, vector: np.ndarray, most: int, among: np.ndarray | None) -> Nearest:
+        """Of the numbers `among` alone, unless None; deleted records too."""
+        import faiss
+
+        if self.vectors is None or (among is not None and not among.size):
             return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
-        cosines, numbers = self.vectors.search(vector[None], min(most, self.vectors.ntotal))
+        only = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))
+        (cosines,), (numbers,) = self.vectors.search(vector[None], min(most, self.vectors.ntotal), params=only)
+        found = numbers >= 0  # FAISS fills up with -1
         spread = self.sample @ vector
-        return Nearest(numbers[0], cosines[0], float(spread.mean()), float(spread.std()), len(spread))
+        return Nearest(numbers[found], cosines[found], float(spread.mean()), float(spread.std()), len(spread))
 
 
 class FaissVectors:
     """The owners' embeddings in memory, each owner's for each model in an index of its own. Safe for many threads.
 
-    The database is what counts: an index reads what was added to it, by whichever process, before it answers; what was
-    deleted the caller finds missing in the database. Nothing is kept on disk that could be damaged or out of step.
+    The database is what counts: an index reads what was added to it, by whichever process, before it answers, and what
+    was deleted is left out. Nothing is kept on disk that could be damaged or out of step.
     """
 
     def __init__(self, records: Records):
@@ -73,16 +78,28 @@ class FaissVectors:
         self._indexes: OrderedDict[tuple[str, str], Index] = OrderedDict()
         self._lock = threading.Lock()
 
-    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int) -> Nearest:
-        """The owner's photos, embedded by `model`, that are nearest to `vector`, (D,) float32 of length 1."""
+    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
+        """The owner's photos of that period, embedded by `model`, that are nearest to `vector`, (D,) float32 of
+        length 1."""
+        among = None if period == ALWAYS else np.array(self._records.of_period(owner, period), np.int64)
+        for _ in range(2):
+            index = self._index(owner, model)
+            with index.lock:
+                index.read(self._records.embeddings(owner, model, index.last))
+                found = index.nearest(vector, most, among)
+            there = np.isin(found.numbers, list(self._records.present(owner, found.numbers.tolist())))
+            if 2 * there.sum() >= len(there):
+                break
+            self.forget(owner)  # most of what was found is deleted: read all anew
+        return replace(found, numbers=found.numbers[there], cosines=found.cosines[there])
+
+    def _index(self, owner: str, model: str) -> Index:
         with self._lock:
             index = self._indexes.setdefault((owner, model), Index())
             self._indexes.move_to_end((owner, model))
             while len(self._indexes) > MOST_INDEXES:
                 self._indexes.popitem(last=False)
-        with index.lock:
-            index.read(self._records.embeddings(owner, model, index.last))
-            return index.nearest(vector, most)
+            return index
 
     def forget(self, owner: str) -> None:
         """Free what is held of an owner; what is still in the database is read again when it is asked for."""
@@ -97,19 +114,24 @@ class PgVectors:
     def __init__(self, engine: Engine):
         self._engine = engine
 
-    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int) -> Nearest:
-        """The owner's photos, embedded by `model`, that are nearest to `vector`, (D,) float32 of length 1."""
+    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
+        """The owner's photos of that period, embedded by `model`, that are nearest to `vector`, (D,) float32 of
+        length 1."""
         # The size stands in the statement, as it does in the index.
         space = f"CAST(embedding AS vector({len(vector)}))"
         mine = f"owner = :owner AND model = :model AND vector_dims(embedding) = {len(vector)}"
         near = f"{space} <=> CAST(:vector AS vector({len(vector)}))"
         asked = {"owner": owner, "model": model, "vector": str(vector.tolist()), "most": most, "sample": SAMPLE}
+        asked |= vars(period)
         with self._engine.connect() as connection:
             # Goes on until enough are the owner's, and looks at as many as it is to return.
             connection.execute(text("SET LOCAL hnsw.iterative_scan = strict_order"))
             connection.execute(text(f"SET LOCAL hnsw.ef_search = {max(40, most)}"))
             rows = connection.execute(
-                text(f"SELECT number, 1 - ({near}) FROM records WHERE {mine} ORDER BY {near} LIMIT :most"), asked
+                in_period(
+                    f"SELECT number, 1 - ({near}) FROM records WHERE {mine} AND {IN_PERIOD} ORDER BY {near} LIMIT :most"
+                ),
+                asked,
             ).all()
             spread = connection.execute(
                 text(

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine, bindparam, text
 
+from deploy.library.records import ALWAYS, IN_PERIOD, Period, in_period
 from model.retrieval import MARK, fts5_query, holds_enough, keywords, marked_words
 
-FTS5 = text(
+FTS5 = in_period(
     "SELECT records.number, highlight(record_words, 0, :mark, :mark) "
     "FROM record_words JOIN records ON records.number = record_words.rowid "
-    "WHERE record_words MATCH :asked AND records.owner = :owner ORDER BY bm25(record_words) LIMIT :most"
+    f"WHERE record_words MATCH :asked AND records.owner = :owner AND {IN_PERIOD} "
+    "ORDER BY bm25(record_words) LIMIT :most"
 )
 FTS5_WORDS = text(
     "SELECT rowid, highlight(record_words, 0, :mark, :mark) FROM record_words "
@@ -18,7 +20,7 @@ FTS5_WORDS = text(
 # PostgreSQL; "english" stems as FTS5's porter does. {held}: how many of the words a record holds.
 TSQUERY = (
     "SELECT number FROM records, to_tsquery('english', :asked) AS asked "
-    "WHERE owner = :owner AND words_index @@ asked AND 2 * ({held}) >= :wanted "
+    f"WHERE owner = :owner AND {IN_PERIOD} AND words_index @@ asked AND 2 * ({{held}}) >= :wanted "
     "ORDER BY ts_rank_cd(words_index, asked) DESC LIMIT :most"
 )
 TSQUERY_WORDS = text(
@@ -27,21 +29,21 @@ TSQUERY_WORDS = text(
 ).bindparams(bindparam("numbers", expanding=True))
 
 
-def by_words(engine: Engine, owner: str, query: str, most: int) -> list[int]:
-    """Numbers of the owner's records that hold words of the query, best first (BM25; in PostgreSQL cover density). A
-    record that holds fewer than half of the query's words is left out."""
+def by_words(engine: Engine, owner: str, query: str, most: int, period: Period = ALWAYS) -> list[int]:
+    """Numbers of the owner's records of that period that hold words of the query, best first (BM25; in PostgreSQL cover
+    density). A record that holds fewer than half of the query's words is left out."""
     wanted = keywords(query)
     if not wanted:
         return []
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            asked = {"mark": MARK, "asked": fts5_query(wanted), "owner": owner, "most": most}
+            asked = {"mark": MARK, "asked": fts5_query(wanted), "owner": owner, "most": most} | vars(period)
             rows = connection.execute(FTS5, asked)
             return [number for number, marked in rows if holds_enough(marked_words(marked), wanted)]
         held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
         asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
-        asked |= {"asked": _any_of(wanted), "owner": owner, "wanted": len(wanted), "most": most}
-        return list(connection.scalars(text(TSQUERY.format(held=held)), asked))
+        asked |= {"asked": _any_of(wanted), "owner": owner, "wanted": len(wanted), "most": most} | vars(period)
+        return list(connection.scalars(in_period(TSQUERY.format(held=held)), asked))
 
 
 def words_held(engine: Engine, numbers: Sequence[int], query: str) -> dict[int, tuple[str, ...]]:
