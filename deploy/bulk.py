@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -87,10 +88,10 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
     left = [(name, path) for name, path in photos if name not in captions.done]
     bad: list[tuple[str, str]] = []
     with (
-        open_library(settings) as library,
+        open_library(settings) if key is not None else nullcontext() as library,
         tqdm(total=len(photos), initial=len(photos) - len(left), desc=out.name, unit="photo", mininterval=1) as bar,
     ):
-        if key is not None and key not in {each.name for each in library.keys.all() if not each.revoked}:
+        if library and key not in {each.name for each in library.keys.all() if not each.revoked}:
             raise click.ClickException(f"There is no key {key!r} in use; make one by deploy.main keys create {key}.")
         for batch in batches(left, settings, bad, bar):
             try:
@@ -98,7 +99,7 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
             except NotTaught as error:
                 raise click.ClickException(f"the captioner cannot do that: {error}") from None
             for (name, path, photo), description in zip(batch, told):
-                if key is not None:
+                if library:
                     library.add(as_record(photo, description, KEY + key, SILENT), {"jpg": photo.jpeg})
                 if copies is not None:
                     try:

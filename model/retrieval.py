@@ -18,6 +18,7 @@ STOPWORDS = frozenset((ENGLISH + INDONESIAN).split())
 MARK = "\x1f"  # around the words that a full-text index found; no text holds it
 FTS5_TOKENIZER = "porter unicode61 remove_diacritics 2"  # of SQLite's full-text index
 RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+CANDIDATES = 100  # photos of each ranking that are looked at
 ENOUGH = 20  # photos whose cosines can be called a distribution
 GOOD_DEVIATIONS = 2.5  # above the mean of this query's cosines; chosen on Flickr8k's dev side
 

@@ -7,10 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from model.retrieval import FTS5_TOKENIZER, MARK, fts5_query, fuse, holds_enough, keywords, least_cosine, marked_words
+from model.retrieval import (
+    CANDIDATES,
+    FTS5_TOKENIZER,
+    MARK,
+    fts5_query,
+    fuse,
+    holds_enough,
+    keywords,
+    least_cosine,
+    marked_words,
+)
 from training.metrics import recall, recall_of
 
-MOST = 200  # results of each kind that are fused
 QUERIES = 500  # of each kind, photo there and not there
 
 
@@ -42,7 +51,7 @@ class Words:
         rows = self._database.execute(
             "SELECT rowid, highlight(captions, 0, ?, ?) FROM captions WHERE captions MATCH ? "
             "ORDER BY bm25(captions) LIMIT ?",
-            (MARK, MARK, fts5_query(wanted), MOST),
+            (MARK, MARK, fts5_query(wanted), CANDIDATES),
         )
         return [i for i, marked in rows if holds_enough(marked_words(marked), wanted)]
 
@@ -55,7 +64,7 @@ def measure_retrieval(library: Library, queries: Sequence[str], vectors: np.ndar
     ranks: dict[str, list[int]] = {"by words": [], "fused": []}
     for query, own, photo in tqdm(zip(queries, cosines, photo_of), total=len(queries), desc="search", mininterval=2):
         said = words.ranking(query)
-        near = np.argsort(-own, kind="stable")[:MOST].tolist()
+        near = np.argsort(-own, kind="stable")[:CANDIDATES].tolist()
         scores = fuse((near, said))
         both = sorted(scores, key=lambda i: -scores[i])
         for name, ranking in (("by words", said), ("fused", both)):

@@ -7,9 +7,8 @@ import numpy as np
 from deploy.library.records import ALWAYS, Period, Record, Records
 from deploy.library.vectors import vectors_of
 from deploy.library.words import by_words, words_held
-from model.retrieval import fuse, least_cosine
+from model.retrieval import CANDIDATES, fuse, least_cosine
 
-MOST = 100  # results of each kind that are looked at
 DUPLICATE_COSINE = 0.97
 
 
@@ -37,7 +36,7 @@ class Search:
         model: str,
         period: Period = ALWAYS,
         first: int = 0,
-        most: int = MOST,
+        most: int = CANDIDATES,
     ) -> list[Found]:
         """The owner's records that fit `query`, best first, `most` of them from the place `first` on; none if there is
         no good match.
@@ -45,7 +44,7 @@ class Search:
         `vector`: the query's embedding by `model`, (D,) float32 of length 1; None searches by words alone.
         """
         looks = self._looks(owner, vector, model, period) if vector is not None else []
-        scores = fuse((looks, by_words(self._records.engine, owner, query, MOST, period)))
+        scores = fuse((looks, by_words(self._records.engine, owner, query, CANDIDATES, period)))
         shown = sorted(scores, key=lambda number: (-scores[number], -number))[first : first + most]
         records = self._records.numbered(owner, shown)
         words, alike = words_held(self._records.engine, shown, query), set(looks)
@@ -72,6 +71,6 @@ class Search:
 
     def _looks(self, owner: str, vector: np.ndarray, model: str, period: Period) -> list[int]:
         """Numbers of the photos that look like it, by this query's own spread of cosines."""
-        nearest = self._vectors.nearest(owner, model, vector, MOST, period)
+        nearest = self._vectors.nearest(owner, model, vector, CANDIDATES, period)
         least = least_cosine(nearest.mean, nearest.deviation, nearest.count)
         return nearest.numbers[nearest.cosines >= least].tolist()

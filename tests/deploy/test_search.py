@@ -12,10 +12,9 @@ import pytest
 from deploy.access import VISITOR
 from deploy.housekeeping import Housekeeper
 from deploy.library import Library, Period
-from deploy.library.search import MOST
 from deploy.library.vectors import vectors_of
 from deploy.library.words import by_words
-from model.retrieval import keywords
+from model.retrieval import CANDIDATES, keywords
 from tests.conftest import OWNER, SAMPLES, a_record
 
 DIMENSIONS = 64
@@ -164,7 +163,7 @@ def test_newest_first_in_pages_and_by_date(client, app):
 def test_a_search_in_a_period_sees_past_what_fits_better_outside(library):
     """More photos of before than a search looks at, and all fit better."""
     query, then = vector(1), Period(since=datetime(2026, 2, 1), until=datetime(2026, 2, 2))
-    for number in range(MOST + 5):
+    for number in range(CANDIDATES + 5):
         keep(library, description="Bus.", embedding=vector(number, query, 0.1), created=datetime(2026, 1, 1))
     wanted = keep(library, description="A long red bus.", embedding=vector(7, query, 0.5), created=datetime(2026, 2, 1))
     (found,) = library.search.find(OWNER, "bus", None, "test", then)
