@@ -4,7 +4,7 @@ Served by deploy.library and measured by training.evaluate.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 # Words that say nothing of a photo, in English and Indonesian.
 ENGLISH = """
@@ -29,9 +29,18 @@ def keywords(query: str) -> list[str]:
     return [word for word in every if word not in STOPWORDS] or every
 
 
-def fts5_query(words: Sequence[str]) -> str:
-    """Any of the words, for SQLite's MATCH."""
-    return " OR ".join(f'"{word}"' for word in words)
+def fts5_query(words: Sequence[str], every: bool = False) -> str:
+    """Every or any of the words, for SQLite's MATCH."""
+    return (" AND " if every else " OR ").join(f'"{word}"' for word in words)
+
+
+def all_then_any(holding: Callable[[bool], Iterable[int]], words: int, most: int) -> list[int]:
+    """What holds all of so many words, `holding(True)`, then what holds any, each once. Where many hold all, the many
+    more that hold but one are never ranked."""
+    found = dict.fromkeys(holding(True))
+    if words > 1 and len(found) < most:
+        found |= dict.fromkeys(holding(False))
+    return list(found)[:most]
 
 
 def marked_words(marked: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
@@ -11,6 +12,7 @@ from model.retrieval import (
     CANDIDATES,
     FTS5_TOKENIZER,
     MARK,
+    all_then_any,
     fts5_query,
     fuse,
     holds_enough,
@@ -48,10 +50,12 @@ class Words:
         wanted = keywords(query)
         if not wanted:
             return []
+        return all_then_any(partial(self._holding, wanted), len(wanted), CANDIDATES)
+
+    def _holding(self, wanted: list[str], every: bool) -> list[int]:
         rows = self._database.execute(
-            "SELECT rowid, highlight(captions, 0, ?, ?) FROM captions WHERE captions MATCH ? "
-            "ORDER BY bm25(captions) LIMIT ?",
-            (MARK, MARK, fts5_query(wanted), CANDIDATES),
+            "SELECT rowid, highlight(captions, 0, ?, ?) FROM captions WHERE captions MATCH ? ORDER BY rank LIMIT ?",
+            (MARK, MARK, fts5_query(wanted, every), CANDIDATES),
         )
         return [i for i, marked in rows if holds_enough(marked_words(marked), wanted)]
 

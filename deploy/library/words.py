@@ -1,27 +1,29 @@
 """Search by words, by the database's own full-text index."""
 
 from collections.abc import Sequence
+from functools import partial
 
-from sqlalchemy import Engine, bindparam, text
+from sqlalchemy import Connection, Engine, bindparam, text
 
 from deploy.library.records import ALWAYS, IN_PERIOD, Period, in_period
-from model.retrieval import MARK, fts5_query, holds_enough, keywords, marked_words
+from model.retrieval import MARK, all_then_any, fts5_query, holds_enough, keywords, marked_words
 
 FTS5 = in_period(
-    "SELECT records.number, highlight(record_words, 0, :mark, :mark) "
+    "SELECT records.number, highlight(record_words, 1, :mark, :mark) "
     "FROM record_words JOIN records ON records.number = record_words.rowid "
     f"WHERE record_words MATCH :asked AND records.owner = :owner AND {IN_PERIOD} "
-    "ORDER BY bm25(record_words) LIMIT :most"
+    "ORDER BY record_words.rank LIMIT :most"
 )
+OWNERS_OWN = 'owner : "{owner}" AND words : ({query})'  # in FTS5's own language
 FTS5_WORDS = text(
-    "SELECT rowid, highlight(record_words, 0, :mark, :mark) FROM record_words "
-    "WHERE record_words MATCH :asked AND rowid IN :numbers"
+    "SELECT rowid, highlight(record_words, 1, :mark, :mark) FROM record_words "
+    "WHERE words MATCH :asked AND rowid IN :numbers"
 ).bindparams(bindparam("numbers", expanding=True))
 # PostgreSQL; "english" stems as FTS5's porter does. {held}: how many of the words a record holds.
 TSQUERY = (
     "SELECT number FROM records, to_tsquery('english', :asked) AS asked "
     f"WHERE owner = :owner AND {IN_PERIOD} AND words_index @@ asked AND 2 * ({{held}}) >= :wanted "
-    "ORDER BY ts_rank_cd(words_index, asked) DESC LIMIT :most"
+    "ORDER BY ts_rank_cd(words_index, asked, 1) DESC, number DESC LIMIT :most"  # 1: the shorter the better
 )
 TSQUERY_WORDS = text(
     "SELECT number, ts_headline('english', words, to_tsquery('english', :asked), "
@@ -35,15 +37,26 @@ def by_words(engine: Engine, owner: str, query: str, most: int, period: Period =
     wanted = keywords(query)
     if not wanted:
         return []
+    find = _by_fts5 if engine.dialect.name == "sqlite" else _by_tsquery
     with engine.connect() as connection:
-        if engine.dialect.name == "sqlite":
-            asked = {"mark": MARK, "asked": fts5_query(wanted), "owner": owner, "most": most} | vars(period)
-            rows = connection.execute(FTS5, asked)
-            return [number for number, marked in rows if holds_enough(marked_words(marked), wanted)]
-        held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
-        asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
-        asked |= {"asked": _any_of(wanted), "owner": owner, "wanted": len(wanted), "most": most} | vars(period)
-        return list(connection.scalars(in_period(TSQUERY.format(held=held)), asked))
+        return all_then_any(partial(find, connection, owner, wanted, most, period), len(wanted), most)
+
+
+def _by_fts5(
+    connection: Connection, owner: str, wanted: list[str], most: int, period: Period, every: bool
+) -> list[int]:
+    query = OWNERS_OWN.format(owner=owner, query=fts5_query(wanted, every))
+    rows = connection.execute(FTS5, {"mark": MARK, "asked": query, "owner": owner, "most": most} | vars(period))
+    return [number for number, marked in rows if holds_enough(marked_words(marked), wanted)]
+
+
+def _by_tsquery(
+    connection: Connection, owner: str, wanted: list[str], most: int, period: Period, every: bool
+) -> list[int]:
+    held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
+    asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
+    asked |= {"asked": _tsquery(wanted, every), "owner": owner, "wanted": len(wanted), "most": most}
+    return list(connection.scalars(in_period(TSQUERY.format(held=held)), asked | vars(period)))
 
 
 def words_held(engine: Engine, numbers: Sequence[int], query: str) -> dict[int, tuple[str, ...]]:
@@ -57,9 +70,9 @@ def words_held(engine: Engine, numbers: Sequence[int], query: str) -> dict[int, 
                 FTS5_WORDS, {"mark": MARK, "asked": fts5_query(wanted), "numbers": list(numbers)}
             ).all()
         else:
-            rows = connection.execute(TSQUERY_WORDS, {"asked": _any_of(wanted), "numbers": list(numbers)}).all()
+            rows = connection.execute(TSQUERY_WORDS, {"asked": _tsquery(wanted), "numbers": list(numbers)}).all()
     return {number: marked_words(marked) for number, marked in rows}
 
 
-def _any_of(words: Sequence[str]) -> str:
-    return " | ".join(f"'{word}'" for word in words)
+def _tsquery(words: Sequence[str], every: bool = False) -> str:
+    return (" & " if every else " | ").join(f"'{word}'" for word in words)
