@@ -90,8 +90,8 @@ def rate(context: click.Context, parameter: click.Parameter, value: str | None) 
 @click.pass_obj
 def create(settings: Settings, name: str, rate: str | None) -> None:
     """Make a key called NAME and show it, this once."""
-    if not re.fullmatch(r"[\w.-]{1,64}", name):
-        raise click.ClickException(f"{name!r} is no name for a key; use up to 64 letters, digits, dots and dashes.")
+    if not re.fullmatch(r"[\w.-]{1,60}", name):
+        raise click.ClickException(f"{name!r} is no name for a key; use up to 60 letters, digits, dots and dashes.")
     with open_library(settings) as library:
         try:
             key = library.keys.create(name, rate)

@@ -116,6 +116,8 @@ def test_captions_of_a_photo_are_drawn_together(made, data, tmp_path):
     assert (likeness.argmax(1) == np.arange(4)).all()
     (tmp_path / "text.txt").write_text("\n".join(lines[:-1]) + "\n")
     assert "has 19 lines; 5 a photo are expected" in call(contrastive, *arguments, fails=True)
+    unstarted = call(contrastive, "--data", data, "--out", made / "none", fails=True)
+    assert "give --language, or --start with a checkpoint that has a captioner" in unstarted
 
 
 def test_dropped_words():
@@ -192,7 +194,7 @@ def test_errors_are_sentences(made, data, tmp_path):
 def test_a_checkpoint_is_trained_on(made, data, tmp_path):
     """As somebody would who tunes the embedded captioner to their own photos."""
     start = made / "captioner"
-    call(contrastive, "--data", data, "--language", made / "language", "--start", start, "--size", 64, "--epochs", 1,
+    call(contrastive, "--data", data, "--start", start, "--size", 64, "--epochs", 1,
          "--workers", 0, "--caption-weight", 1, "--batch-size", 8, "--out", tmp_path / "pair")  # fmt: skip
     call(prepare, "--data", data, "--pair", start, "--workers", 0, "--out", tmp_path / "embeddings")
     call(train, "--data", data, "--pair", start, "--embeddings", tmp_path / "embeddings", "--epochs", 1,
