@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text
 from deploy.library.records import ALWAYS, IN_PERIOD, Period, Records, in_period
 
 MOST_INDEXES = 256  # of the owners who searched last
-SAMPLE = 1000  # photos whose cosines tell how a query's are spread
+SAMPLE = 400  # photos whose cosines tell how a query's are spread
 
 
 @dataclass(frozen=True)
