@@ -70,22 +70,23 @@ def look(wish: Wish, owner: str | None) -> Answer:
         newest = library.records.newest(owner, wish.limit + 1, wish.cursor, wish.period)
         shown = newest[: wish.limit]
         return Answer([Found(record, 0.0) for record in shown], shown[-1].number if len(newest) > wish.limit else None)
-    vector, model = _embedded(wish)
+    vector, about = _embedded(wish)
     first = wish.cursor or 0
-    found = library.search.find(owner, wish.query, vector, model, wish.period, first, wish.limit + 1)
+    model, least = (about.name, about.least_cosine) if about else ("", -1.0)
+    found = library.search.find(owner, wish.query, vector, model, wish.period, least, first, wish.limit + 1)
     more = len(found) > wish.limit
     return Answer(found[: wish.limit], first + wish.limit if more else None, vector is not None)
 
 
 def _embedded(wish: Wish):
-    """-> the query's embedding and the model that made it; None where that model does not know the language."""
+    """-> the query's embedding, None where the captioner does not know the language, and what is known of it."""
     inference = parts().inference
     try:
         vector = inference.embed(wish.query)
     except ModelError:
-        return None, ""
+        return None, None
     known = wish.language is None or wish.language in inference.about.languages
-    return (vector if known else None), inference.about.name
+    return (vector if known else None), inference.about
 
 
 def _whole(fields: Mapping[str, str], name: str, least: int, most: int) -> int | None:

@@ -38,13 +38,14 @@ class Description:
 @dataclass(frozen=True)
 class About:
     """A captioner's `name`, the `precision` it computes in, the `languages` and `styles` it was taught, how many
-    `parameters` it has, its CLIP pair's among them."""
+    `parameters` it has, its CLIP pair's among them; `least_cosine` as PairConfig has it."""
 
     name: str
     precision: str
     languages: tuple[str, ...]
     styles: tuple[str, ...]
     parameters: int
+    least_cosine: float = -1.0
 
 
 class Describer:
@@ -53,7 +54,14 @@ class Describer:
     def __init__(self, loaded: checkpoint.Checkpoint):
         words = loaded.captioner.tokenizer
         self.name = loaded.name
-        self.about = About(loaded.name, loaded.precision, words.languages, words.styles, loaded.parameters)
+        self.about = About(
+            loaded.name,
+            loaded.precision,
+            words.languages,
+            words.styles,
+            loaded.parameters,
+            loaded.pair.config.least_cosine,
+        )
         self.pair = loaded.pair
         self.captioner = loaded.captioner
         self._device = next(loaded.pair.parameters()).device

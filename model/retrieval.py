@@ -5,6 +5,9 @@ Served by deploy.library and measured by training.evaluate.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # Words that say nothing of a photo, in English and Indonesian.
 ENGLISH = """
@@ -19,8 +22,7 @@ MARK = "\x1f"  # around the words that a full-text index found; no text holds it
 FTS5_TOKENIZER = "porter unicode61 remove_diacritics 2"  # of SQLite's full-text index
 RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
 CANDIDATES = 100  # photos of each ranking that are looked at
-ENOUGH = 20  # photos whose cosines can be called a distribution
-GOOD_DEVIATIONS = 2.5  # above the mean of this query's cosines; chosen on Flickr8k's dev side
+MACHINES_WORDS = 0.02  # weight beside likeness and people's words: a caption knows less of a photo than its embedding
 
 
 def keywords(query: str) -> list[str]:
@@ -34,7 +36,7 @@ def fts5_query(words: Sequence[str], every: bool = False) -> str:
     return (" AND " if every else " OR ").join(f'"{word}"' for word in words)
 
 
-def all_then_any(holding: Callable[[bool], Iterable[int]], words: int, most: int) -> list[int]:
+def all_then_any(holding: Callable[[bool], Iterable[T]], words: int, most: int) -> list[T]:
     """What holds all of so many words, `holding(True)`, then what holds any, each once. Where many hold all, the many
     more that hold but one are never ranked."""
     found = dict.fromkeys(holding(True))
@@ -53,15 +55,16 @@ def holds_enough(held: Sequence[str], wanted: Sequence[str]) -> bool:
     return 2 * len(held) >= len(wanted)
 
 
-def least_cosine(mean: float, deviation: float, count: int) -> float:
-    """The cosine from which a photo looks like a query whose cosines with `count` photos are spread like that."""
-    return mean + GOOD_DEVIATIONS * deviation if count >= ENOUGH else -1.0
+def cut_off(best: float, mean: float, least: float) -> float:
+    """The cosine from which a photo looks like a query: nearer to the best than to the mean of this query's cosines,
+    and no less than `least`, which tells whether any of them fits (`PairConfig.least_cosine`)."""
+    return max(least, (best + mean) / 2)
 
 
-def fuse(rankings: Iterable[Sequence[int]]) -> dict[int, float]:
-    """Reciprocal rank fusion: each item's sum of 1 / (RANK_CONSTANT + rank) over the rankings that have it."""
+def fuse(rankings: Iterable[tuple[Sequence[int], float]]) -> dict[int, float]:
+    """Reciprocal rank fusion: each item's sum of weight / (RANK_CONSTANT + rank) over the rankings that have it."""
     scores: dict[int, float] = {}
-    for ranking in rankings:
+    for ranking, weight in rankings:
         for rank, item in enumerate(ranking, 1):
-            scores[item] = scores.get(item, 0.0) + 1 / (RANK_CONSTANT + rank)
+            scores[item] = scores.get(item, 0.0) + weight / (RANK_CONSTANT + rank)
     return scores

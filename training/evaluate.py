@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from model.checkpoint import CheckpointError
 from model.describe import LANGUAGES, STYLES, Caption, Describer
 from training.decoding_options import KINDS, changed, decoding_options
 from training.labels import names_label
-from training.retrieval import Library, measure_retrieval
+from training.retrieval import Library, Queries, measure_retrieval
 from training.sheet import write_sheet
 
 METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
@@ -54,6 +54,13 @@ def references_of(example: Example, language: str, style: str) -> list[str]:
     return [c.text for c in example.captions if c.language == language and (c.style == "guide") == (wanted == "guide")]
 
 
+def queries_of(examples: Iterable[Example], language: str, describer: Describer) -> Queries:
+    """Every caption of the photos as a query."""
+    each = [(i, text) for i, e in enumerate(examples) for text in references_of(e, language, "caption")]
+    texts = [text for _, text in each]
+    return Queries(texts, describer.pair.embed_texts(texts), np.array([i for i, _ in each]))
+
+
 @click.command()
 @click.option("--data", "folder", type=click.Path(path_type=Path, exists=True), required=True)
 @click.option(
@@ -64,6 +71,8 @@ def references_of(example: Example, language: str, style: str) -> list[str]:
 @click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True)
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True)
 @click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank; 'no good match'.")
+@click.option("--strange", type=click.Path(path_type=Path, exists=True),
+              help="Another data set, whose captions ask for what is not there.")  # fmt: skip
 @click.option("--labels/--no-labels", default=False, help="How often the photo's label is named.")
 @decoding_options
 @click.option("--limit", type=int, help="Only so many photos, evenly spread.")
@@ -71,7 +80,8 @@ def references_of(example: Example, language: str, style: str) -> list[str]:
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.json, captions.jsonl and sheet.html.")
 def main(
-    folder, model_folder, split, all_photos, language, style, retrieval, labels, limit, batch_size, device, out, **asked
+    folder, model_folder, split, all_photos, language, style, retrieval, strange, labels, limit, batch_size, device,
+    out, **asked,
 ) -> None:  # fmt: skip
     """Measure a checkpoint on one side of a data set."""
     try:
@@ -98,10 +108,10 @@ def main(
     references = [references_of(e, language, style) for e in examples]
     scores: dict = {"captions": caption_scores(references, texts)}
     if retrieval:
-        queries = [(i, text) for i, e in enumerate(examples) for text in references_of(e, language, "caption")]
-        asked, photo_of = [text for _, text in queries], np.array([i for i, _ in queries])
-        library = Library(np.stack(embeddings), texts)
-        scores |= measure_retrieval(library, asked, describer.pair.embed_texts(asked), photo_of)
+        queries = queries_of(examples, language, describer)
+        others = queries_of(read_dataset(strange).side(split), language, describer) if strange else None
+        least = describer.pair.config.least_cosine
+        scores |= measure_retrieval(Library(np.stack(embeddings), texts), queries, least, others)
     if labels:
         named = [names_label(text, e.labels, language) for text, e in zip(texts, examples)]
         counted = [n for n in named if n is not None]

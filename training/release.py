@@ -1,5 +1,6 @@
 """`python -m training.release`: a trained checkpoint as it ships: half precision, its name, its way of decoding."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,14 +22,17 @@ from training.decoding_options import changed, decoding_options
 )
 @click.option("--name", required=True, help="Name of the captioner.")
 @decoding_options
+@click.option("--least-cosine", type=float, help="Of a photo and a text below it, neither answers the other.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the checkpoint.")
-def main(starts, name, out, **asked) -> None:
+def main(starts, name, least_cosine, out, **asked) -> None:
     """Write the checkpoint --start to --out with float16 weights, for the service to load."""
     try:
         first, *others = [checkpoint.load(start) for start in starts]
         average(modules(first), [modules(other) for other in others])
         captioner = first.captioner
         captioner.options = changed(captioner.options, asked)
+        if least_cosine is not None:
+            first.pair.config = replace(first.pair.config, least_cosine=least_cosine)
     except (checkpoint.CheckpointError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     checkpoint.save(out, name, first.pair, captioner)

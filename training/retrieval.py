@@ -11,18 +11,20 @@ from tqdm import tqdm
 from model.retrieval import (
     CANDIDATES,
     FTS5_TOKENIZER,
+    MACHINES_WORDS,
     MARK,
     all_then_any,
+    cut_off,
     fts5_query,
     fuse,
     holds_enough,
     keywords,
-    least_cosine,
     marked_words,
 )
 from training.metrics import recall, recall_of
 
-QUERIES = 500  # of each kind, photo there and not there
+TIMES = 500
+SMALL = 20  # photos, as a visitor may have
 
 
 @dataclass(frozen=True)
@@ -60,44 +62,65 @@ class Words:
         return [i for i, marked in rows if holds_enough(marked_words(marked), wanted)]
 
 
-def measure_retrieval(library: Library, queries: Sequence[str], vectors: np.ndarray, photo_of: np.ndarray) -> dict:
+@dataclass(frozen=True)
+class Queries:
+    """`texts`, their `vectors` (M, D) of length 1, and the row of each one's photo (M,), -1 where there is none."""
+
+    texts: Sequence[str]
+    vectors: np.ndarray
+    photo_of: np.ndarray
+
+
+def measure_retrieval(library: Library, asked: Queries, least_cosine: float, strange: Queries | None = None) -> dict:
     """-> sections of scores: "retrieval" by embeddings alone, both ways; "by words" and "fused" (without a cut-off),
-    text to image; "no good match". `vectors` (M, D): the queries'; `photo_of` (M,): the row of each query's photo."""
+    text to image; "no good match" as `measure_rule` has it."""
     words = Words(library.captions)
-    cosines = vectors @ library.embeddings.T  # (M, N)
+    cosines = asked.vectors @ library.embeddings.T  # (M, N)
     ranks: dict[str, list[int]] = {"by words": [], "fused": []}
-    for query, own, photo in tqdm(zip(queries, cosines, photo_of), total=len(queries), desc="search", mininterval=2):
+    each = zip(asked.texts, cosines, asked.photo_of)
+    for query, own, photo in tqdm(each, total=len(asked.texts), desc="search", mininterval=2):
         said = words.ranking(query)
         near = np.argsort(-own, kind="stable")[:CANDIDATES].tolist()
-        scores = fuse((near, said))
+        scores = fuse(((near, 1), (said, MACHINES_WORDS)))
         both = sorted(scores, key=lambda i: -scores[i])
         for name, ranking in (("by words", said), ("fused", both)):
             # A photo that is not among the results comes after them all.
             ranks[name].append(ranking.index(photo) if photo in ranking else len(library.captions))
     found = {name: recall_of("text_to_image", np.array(own)) for name, own in ranks.items()}
-    return {"retrieval": recall(library.embeddings, vectors, photo_of), **found} | {
-        "no good match": measure_rule(library, queries, vectors, photo_of)
+    return {"retrieval": recall(library.embeddings, asked.vectors, asked.photo_of), **found} | {
+        f"no good match, library of {size}": measure_rule(library, size, asked, least_cosine, strange)
+        for size in (SMALL, len(library.captions) // 2)
     }
 
 
-def measure_rule(library: Library, queries: Sequence[str], vectors: np.ndarray, photo_of: np.ndarray) -> dict:
-    """How often "no good match" is said rightly: half of the photos are the library, and QUERIES ask for one of them,
-    as many for one of the others; in per cent."""
+def measure_rule(library: Library, size: int, asked: Queries, least_cosine: float, strange: Queries | None) -> dict:
+    """How often a search of `size` photos, drawn anew for each of TIMES queries of a kind, answers rightly, in per
+    cent. The queries: for a photo that is there; for one of the same data set that is not; `strange` ones, of another
+    data set."""
     rng = np.random.default_rng(0)
-    order = rng.permutation(len(library.captions))
-    there, elsewhere = np.array_split(order, 2)
-    half = library.part(there)
-    words = Words(half.captions)
-    answered = {}
-    for name, photos in (("there", there), ("not_there", elsewhere)):
-        asked = rng.permutation(np.flatnonzero(np.isin(photo_of, photos)))[:QUERIES]
-        counts = []
-        for i in asked:
-            cosines = half.embeddings @ vectors[i]
-            looks = (cosines >= least_cosine(float(cosines.mean()), float(cosines.std()), len(cosines))).any()
-            counts.append(bool(looks or words.ranking(queries[i])))
-        answered[name] = 100 * float(np.mean(counts))
-    return {
-        "answered_when_there": answered["there"],
-        "no_good_match_when_not_there": 100 - answered["not_there"],
+
+    def answers(there: bool | None) -> tuple[list[bool], list[bool]]:
+        """Whether there was an answer, and whether the photo that was meant was in it."""
+        some, right = [], []
+        for _ in range(TIMES):
+            members = rng.permutation(len(library.captions))[:size]
+            queries = strange if there is None else asked
+            chosen = rng.choice(
+                len(queries.texts) if there is None else np.flatnonzero(np.isin(asked.photo_of, members) == there)
+            )
+            part = library.part(members)
+            cosines = part.embeddings @ queries.vectors[chosen]
+            found = set(np.flatnonzero(cosines >= cut_off(cosines.max(), cosines.mean(), least_cosine)).tolist())
+            found |= set(Words(part.captions).ranking(queries.texts[chosen]))
+            some.append(bool(found))
+            right.append(queries.photo_of[chosen] in members[list(found)])
+        return some, right
+
+    share = lambda hits: 100 * float(np.mean(hits))  # noqa: E731
+    (some, right), (others, _) = answers(True), answers(False)
+    scores = {
+        "answered_when_there": share(some),
+        "and_the_photo_in_it": share(right),
+        "refused_when_not_there": 100 - share(others),
     }
+    return scores | ({"refused_when_strange": 100 - share(answers(None)[0])} if strange else {})

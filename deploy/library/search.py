@@ -7,7 +7,7 @@ import numpy as np
 from deploy.library.records import ALWAYS, Period, Record, Records
 from deploy.library.vectors import vectors_of
 from deploy.library.words import by_words, words_held
-from model.retrieval import CANDIDATES, fuse, least_cosine
+from model.retrieval import CANDIDATES, MACHINES_WORDS, cut_off, fuse
 
 DUPLICATE_COSINE = 0.97
 
@@ -35,6 +35,7 @@ class Search:
         vector: np.ndarray | None,
         model: str,
         period: Period = ALWAYS,
+        least_cosine: float = -1.0,
         first: int = 0,
         most: int = CANDIDATES,
     ) -> list[Found]:
@@ -42,9 +43,17 @@ class Search:
         no good match.
 
         `vector`: the query's embedding by `model`, (D,) float32 of length 1; None searches by words alone.
+        `least_cosine`: of a photo that can answer, as the model's pair has it.
         """
-        looks = self._looks(owner, vector, model, period) if vector is not None else []
-        scores = fuse((looks, by_words(self._records.engine, owner, query, CANDIDATES, period)))
+        looks = self._looks(owner, vector, model, least_cosine, period) if vector is not None else []
+        said = by_words(self._records.engine, owner, query, CANDIDATES, period)
+        scores = fuse(
+            (
+                (looks, 1),
+                ([number for number, by_people in said if by_people], 1),
+                ([number for number, by_people in said if not by_people], MACHINES_WORDS),
+            )
+        )
         shown = sorted(scores, key=lambda number: (-scores[number], -number))[first : first + most]
         records = self._records.numbered(owner, shown)
         words, alike = words_held(self._records.engine, shown, query), set(looks)
@@ -69,8 +78,8 @@ class Search:
     def forget(self, owner: str) -> None:
         self._vectors.forget(owner)
 
-    def _looks(self, owner: str, vector: np.ndarray, model: str, period: Period) -> list[int]:
-        """Numbers of the photos that look like it, by this query's own spread of cosines."""
+    def _looks(self, owner: str, vector: np.ndarray, model: str, least_cosine: float, period: Period) -> list[int]:
+        """Numbers of the photos that look like it, the nearest first."""
         nearest = self._vectors.nearest(owner, model, vector, CANDIDATES, period)
-        least = least_cosine(nearest.mean, nearest.deviation, nearest.count)
-        return nearest.numbers[nearest.cosines >= least].tolist()
+        best = nearest.cosines.max(initial=-1)
+        return nearest.numbers[nearest.cosines >= cut_off(best, nearest.mean, least_cosine)].tolist()

@@ -11,19 +11,17 @@ from sqlalchemy import Engine, text
 from deploy.library.records import ALWAYS, IN_PERIOD, Period, Records, in_period
 
 MOST_INDEXES = 256  # of the owners who searched last
-SAMPLE = 400  # photos whose cosines tell how a query's are spread
+SAMPLE = 400  # photos whose cosines tell the mean of a query's
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """Record `numbers` (K,) int64 and `cosines` (K,) float32, nearest first. `mean` and `deviation` of the cosines of
-    all the owner's photos, or of the first SAMPLE of them, `count`."""
+    """Record `numbers` (K,) int64 and `cosines` (K,) float32, nearest first. `mean` of the cosines of
+    all the owner's photos, in PostgreSQL of SAMPLE of them."""
 
     numbers: np.ndarray
     cosines: np.ndarray
     mean: float = 0.0
-    deviation: float = 0.0
-    count: int = 0
 
 
 def vectors_of(records: Records) -> "FaissVectors | PgVectors":
@@ -36,7 +34,7 @@ class Index:
 
     last: int = 0
     vectors: Any = None  # a faiss.Index
-    sample: np.ndarray | None = None  # (up to SAMPLE, D)
+    sum: np.ndarray | None = None  # of all vectors, (D,)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self, rows: list[tuple[int, bytes]]) -> None:
@@ -48,9 +46,9 @@ class Index:
         added = np.frombuffer(b"".join(data for _, data in rows), "<f4").reshape(len(rows), -1)
         if self.vectors is None:
             self.vectors = faiss.IndexIDMap(faiss.IndexFlatIP(added.shape[1]))
-            self.sample = added[:0]
+            self.sum = np.zeros(added.shape[1])
         self.vectors.add_with_ids(added, np.array([number for number, _ in rows], dtype=np.int64))
-        self.sample = np.concatenate([self.sample, added[: SAMPLE - len(self.sample)]])
+        self.sum += added.sum(0)
         self.last = rows[-1][0]
 
     def nearest(self, vector: np.ndarray, most: int, among: np.ndarray | None) -> Nearest:
@@ -62,8 +60,7 @@ class Index:
         only = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))
         (cosines,), (numbers,) = self.vectors.search(vector[None], min(most, self.vectors.ntotal), params=only)
         found = numbers >= 0  # FAISS fills up with -1
-        spread = self.sample @ vector
-        return Nearest(numbers[found], cosines[found], float(spread.mean()), float(spread.std()), len(spread))
+        return Nearest(numbers[found], cosines[found], float(self.sum @ vector) / self.vectors.ntotal)
 
 
 class FaissVectors:
@@ -133,17 +130,15 @@ class PgVectors:
                 ),
                 asked,
             ).all()
-            spread = connection.execute(
+            mean = connection.scalar(
                 text(
-                    "SELECT avg(cosine), stddev_pop(cosine), count(*) FROM "
+                    "SELECT avg(cosine) FROM "
                     f"(SELECT 1 - ({near}) AS cosine FROM records WHERE {mine} ORDER BY number LIMIT :sample) AS sample"
                 ),
                 asked,
-            ).one()
+            )
         numbers, cosines = zip(*rows, strict=True) if rows else ((), ())
-        return Nearest(
-            np.array(numbers, np.int64), np.array(cosines, np.float32), spread[0] or 0.0, spread[1] or 0.0, spread[2]
-        )
+        return Nearest(np.array(numbers, np.int64), np.array(cosines, np.float32), mean or 0.0)
 
     def forget(self, owner: str) -> None:
         """The database forgets by itself."""

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, Engine, bindparam, text
 from deploy.library.records import ALWAYS, IN_PERIOD, Period, in_period
 from model.retrieval import MARK, all_then_any, fts5_query, holds_enough, keywords, marked_words
 
+BY_PEOPLE = "(mended IS NOT NULL OR text IS NOT NULL)"  # not a machine's words alone
 FTS5 = in_period(
-    "SELECT records.number, highlight(record_words, 1, :mark, :mark) "
+    f"SELECT records.number, {BY_PEOPLE}, highlight(record_words, 1, :mark, :mark) "
     "FROM record_words JOIN records ON records.number = record_words.rowid "
     f"WHERE record_words MATCH :asked AND records.owner = :owner AND {IN_PERIOD} "
     "ORDER BY record_words.rank LIMIT :most"
@@ -21,7 +22,7 @@ FTS5_WORDS = text(
 ).bindparams(bindparam("numbers", expanding=True))
 # PostgreSQL; "english" stems as FTS5's porter does. {held}: how many of the words a record holds.
 TSQUERY = (
-    "SELECT number FROM records, to_tsquery('english', :asked) AS asked "
+    f"SELECT number, {BY_PEOPLE} FROM records, to_tsquery('english', :asked) AS asked "
     f"WHERE owner = :owner AND {IN_PERIOD} AND words_index @@ asked AND 2 * ({{held}}) >= :wanted "
     "ORDER BY ts_rank_cd(words_index, asked, 1) DESC, number DESC LIMIT :most"  # 1: the shorter the better
 )
@@ -31,9 +32,10 @@ TSQUERY_WORDS = text(
 ).bindparams(bindparam("numbers", expanding=True))
 
 
-def by_words(engine: Engine, owner: str, query: str, most: int, period: Period = ALWAYS) -> list[int]:
+def by_words(engine: Engine, owner: str, query: str, most: int, period: Period = ALWAYS) -> list[tuple[int, bool]]:
     """Numbers of the owner's records of that period that hold words of the query, best first (BM25; in PostgreSQL cover
-    density). A record that holds fewer than half of the query's words is left out."""
+    density), and whether people wrote the words: the owner, or who made what the photo shows. A record that holds fewer
+    than half of the query's words is left out."""
     wanted = keywords(query)
     if not wanted:
         return []
@@ -44,19 +46,19 @@ def by_words(engine: Engine, owner: str, query: str, most: int, period: Period =
 
 def _by_fts5(
     connection: Connection, owner: str, wanted: list[str], most: int, period: Period, every: bool
-) -> list[int]:
+) -> list[tuple[int, bool]]:
     query = OWNERS_OWN.format(owner=owner, query=fts5_query(wanted, every))
     rows = connection.execute(FTS5, {"mark": MARK, "asked": query, "owner": owner, "most": most} | vars(period))
-    return [number for number, marked in rows if holds_enough(marked_words(marked), wanted)]
+    return [(number, bool(by)) for number, by, marked in rows if holds_enough(marked_words(marked), wanted)]
 
 
 def _by_tsquery(
     connection: Connection, owner: str, wanted: list[str], most: int, period: Period, every: bool
-) -> list[int]:
+) -> list[tuple[int, bool]]:
     held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
     asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
     asked |= {"asked": _tsquery(wanted, every), "owner": owner, "wanted": len(wanted), "most": most}
-    return list(connection.scalars(in_period(TSQUERY.format(held=held)), asked | vars(period)))
+    return [tuple(row) for row in connection.execute(in_period(TSQUERY.format(held=held)), asked | vars(period))]
 
 
 def words_held(engine: Engine, numbers: Sequence[int], query: str) -> dict[int, tuple[str, ...]]:

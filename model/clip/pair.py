@@ -26,7 +26,8 @@ class TextTokenizer(Protocol):
 class PairConfig:
     """Shape of a pair. `image`: "mobilenet" (with a grid of `grid_side`), "resnet" (CLIP's RN family) or "vit"; the
     other `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
-    `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens."""
+    `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens.
+    `least_cosine`: of a photo and a text below it, neither answers the other; chosen on dev photos, -1 if not known."""
 
     vocabulary: int
     pad_id: int
@@ -46,6 +47,7 @@ class PairConfig:
     image_heads: int = 0
     image_size: int = 0
     image_patch: int = 0
+    least_cosine: float = -1.0
 
     def __post_init__(self):
         for name, known in (("image", ("mobilenet", "resnet", "vit")), ("tokenizer", ("caption", "clip"))):

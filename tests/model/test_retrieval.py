@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from model.retrieval import ENOUGH, fts5_query, fuse, holds_enough, keywords, least_cosine
-from training.retrieval import Library, Words, measure_retrieval
+from model.retrieval import all_then_any, cut_off, fts5_query, fuse, holds_enough, keywords
+from training.retrieval import Library, Queries, Words, measure_retrieval
 
 
 def test_words_that_count():
@@ -16,14 +16,23 @@ def test_words_that_count():
 
 
 def test_fusion_prefers_what_both_rankings_have():
-    scores = fuse(([1, 2, 3], [3, 4]))
+    scores = fuse((([1, 2, 3], 1), ([3, 4], 1)))
     assert scores[3] == pytest.approx(1 / 63 + 1 / 61) and scores[1] == pytest.approx(1 / 61)
     assert max(scores, key=scores.get) == 3 and set(scores) == {1, 2, 3, 4}
+    assert fuse((([1], 1), ([1, 2], 0.5))) == pytest.approx({1: 1.5 / 61, 2: 0.5 / 62})
 
 
-def test_the_cut_off_follows_the_query():
-    assert least_cosine(0.1, 0.02, 1000) < least_cosine(0.1, 0.04, 1000) < least_cosine(0.2, 0.04, 1000)
-    assert least_cosine(0.1, 0.02, ENOUGH - 1) == -1
+def test_the_cut_off_follows_the_query_down_to_what_can_fit():
+    assert cut_off(0.8, 0.2, 0.4) == 0.5 and cut_off(0.9, 0.2, 0.4) > cut_off(0.8, 0.2, 0.4)
+    assert cut_off(0.5, 0.2, 0.4) == 0.4  # the best is still an answer
+    assert cut_off(0.3, 0.2, 0.4) == 0.4  # nothing is
+
+
+def test_what_holds_all_words_is_enough_if_there_is_enough_of_it():
+    asked = []
+    holding = lambda every: asked.append(every) or ([1, 2] if every else [3, 2, 1])  # noqa: E731
+    assert all_then_any(holding, 2, 2) == [1, 2] and asked == [True]
+    assert all_then_any(holding, 2, 3) == [1, 2, 3] and all_then_any(holding, 1, 3) == [1, 2]
 
 
 def test_words_are_ranked_as_the_service_does():
@@ -40,12 +49,15 @@ def test_a_perfect_library_is_measured_as_one():
     embeddings = rng.standard_normal((count, 64)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     captions = [f"thing{i} kind{i}" for i in range(count)]
-    scores = measure_retrieval(Library(embeddings, captions), captions, embeddings, np.arange(count))
+    own, library = np.arange(count), Library(embeddings, captions)
+    strange = Queries(["elephant"], -embeddings.mean(0, keepdims=True), np.array([-1]))
+    scores = measure_retrieval(library, Queries(captions, embeddings, own), 0.9, strange)
     for way in ("retrieval", "by words", "fused"):
         assert scores[way]["text_to_image_r1"] == 100 and scores[way]["text_to_image_median"] == 1
-    assert scores["no good match"]["answered_when_there"] == 100
-    chance = measure_retrieval(
-        Library(embeddings, captions), captions, np.roll(embeddings, 1, axis=0), np.arange(count)
-    )
+    for size in (20, count // 2):
+        assert set(scores[f"no good match, library of {size}"].values()) == {100}
+    swapped = Queries(captions, np.roll(embeddings, 1, axis=0), own)
+    chance = measure_retrieval(library, swapped, -1.0)
     assert chance["retrieval"]["text_to_image_r1"] == 0
     assert chance["by words"]["text_to_image_r1"] == 100
+    assert chance["no good match, library of 20"]["refused_when_not_there"] == 0
