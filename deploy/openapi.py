@@ -4,6 +4,7 @@ from apiflask import APIFlask
 from flask import Blueprint, current_app, render_template
 
 from deploy.config import RATES
+from deploy.finding import MOST, MOST_QUERY, Wish
 from deploy.schemas import ProblemDetails
 from model.ways import LANGUAGES, STYLES
 
@@ -31,6 +32,36 @@ OPTIONS = {
         "maximum": RATES.stop - 1,
         "description": "Speed of the voice in words a minute; left out, the voice's own.",
     },
+}
+SEARCH = {
+    "q": {"type": "string", "maxLength": MOST_QUERY, "description": "What the photo shows; without it, the newest."},
+    "lang": {"type": "string", "enum": list(LANGUAGES), "description": "Language of q, if you know it."},
+    "since": {"type": "string", "format": "date", "description": "First day, or moment, such as 2026-01-31."},
+    "until": {"type": "string", "format": "date", "description": "Last day, or moment."},
+    "limit": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST,
+        "default": Wish.limit,
+        "description": "How many at once.",
+    },
+    "cursor": {"type": "string", "description": "The field next of an earlier answer."},
+}
+PARAMETERS = {("/api/v1/describe", "post"): OPTIONS, ("/api/v1/images", "get"): SEARCH}
+# Of curl: options, and what follows the path. Each call is run by a test.
+CALLS = {
+    ("/api/v1/describe", "post"): ("-F image=@photo.jpg ", "?lang=en&style=caption"),
+    ("/api/v1/images", "get"): ("", "?q=a+cat&since=2026-01-31"),
+    ("/api/v1/images", "delete"): ("-X DELETE ", ""),
+    ("/api/v1/images/{id}", "delete"): ("-X DELETE ", ""),
+    ("/api/v1/images/{id}", "patch"): (
+        "-X PATCH -H 'Content-Type: application/json' -d '{\"description\": \"Our cat\"}' ",
+        "",
+    ),
+    ("/api/v1/images/{id}/photo", "get"): ("-o upright.jpg ", ""),
+    ("/api/v1/images/{id}/audio.mp3", "get"): ("-o description.mp3 ", ""),
+    ("/api/v1/images/{id}/audio.wav", "get"): ("-o description.wav ", ""),
+    ("/api/v1/export", "get"): ("-o sightline.zip ", ""),
 }
 PHOTO = {"type": "string", "format": "binary", "description": "The photo as a file."}
 REQUEST = {
@@ -70,22 +101,15 @@ def install(app: APIFlask) -> None:
 
 
 def complete(spec: dict) -> dict:
-    """Add the request body that may be two things, and the problems."""
-    describe = spec["paths"]["/api/v1/describe"]["post"]
-    describe["parameters"] = [
-        {
-            "name": name,
-            "in": "query",
-            "description": schema["description"],
-            "schema": {key: value for key, value in schema.items() if key != "description"},
-        }
-        for name, schema in OPTIONS.items()
-    ]
-    describe["requestBody"] = REQUEST
+    """Add the body that may be two things, the fields that views read themselves, examples, and the problems."""
+    spec["paths"]["/api/v1/describe"]["post"]["requestBody"] = REQUEST
     problem = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: not item[0].startswith("/api/")))
     for path, operations in spec["paths"].items():
-        for operation in operations.values():
+        for method, operation in operations.items():
+            if (path, method) in PARAMETERS:
+                operation["parameters"] = in_query(PARAMETERS[path, method])
+            operation["x-codeSamples"] = [{"lang": "Shell", "source": call(path, method)}]
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "id":
                     parameter["description"] = ID
@@ -95,6 +119,24 @@ def complete(spec: dict) -> dict:
                 if status[0] in "45":
                     response["content"] = problem
     return spec
+
+
+def in_query(fields: dict[str, dict]) -> list[dict]:
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": schema["description"],
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+        }
+        for name, schema in fields.items()
+    ]
+
+
+def call(path: str, method: str) -> str:
+    """By curl; SIGHTLINE is where the service is, KEY an API key, ID a record's."""
+    options, query = CALLS.get((path, method), ("", ""))
+    return f'curl -H "X-API-Key: $KEY" {options}"$SIGHTLINE{path.replace("{id}", "$ID")}{query}"'
 
 
 @pages.get("/api/docs")

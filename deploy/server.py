@@ -43,7 +43,10 @@ class Server(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self):
-        """In each worker, after the fork."""
+        """In each worker, after the fork and before torch and FAISS are loaded: their threads wait for each other by
+        spinning, and more of them than processors slow everything down."""
+        share = len(os.sched_getaffinity(0)) // self.settings.workers
+        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
         return self.create_app(self.settings)
 
     def _start_model(self, worker) -> None:

@@ -50,6 +50,27 @@ def shell(running, commands: str, folder: Path = ROOT, **more: str) -> str:
     return done.stdout
 
 
+def test_every_call_of_the_api_docs(running):
+    """In an order in which there is something to answer with: ask, read, change, delete."""
+    service, folder = running
+    shutil.copy(SAMPLES / "chelsea.jpg", folder / "photo.jpg")
+    spec = json.loads(shell(running, "curl http://127.0.0.1:8000/openapi.json"))
+    calls = {
+        (["post", "get", "patch", "delete"].index(method), -len(path), operation["x-codeSamples"][0]["source"])
+        for path, operations in spec["paths"].items()
+        for method, operation in operations.items()
+    }
+    key = shell(running, "python -m deploy.main keys create docs").strip()
+    settings = {"KEY": key, "SIGHTLINE": service.url}
+    (_, _, first), *others = sorted(calls)
+    settings["ID"] = json.loads(shell(running, first, folder, **settings))["id"]
+    answers = {call: shell(running, call, folder, **settings) for _, _, call in others}
+    assert len(answers) == len(calls) - 1 >= 12
+    (found,) = (json.loads(answer)["images"] for call, answer in answers.items() if "?q=a+cat" in call)
+    assert [image["id"] for image in found] == [settings["ID"]]
+    assert all(len((folder / name).read_bytes()) > 1000 for name in ("upright.jpg", "description.mp3", "sightline.zip"))
+
+
 def keys_of(value) -> set[str]:
     """Every key in JSON, or in what is like it."""
     if isinstance(value, str):
