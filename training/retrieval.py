@@ -74,7 +74,7 @@ class Queries:
 def measure_retrieval(library: Library, asked: Queries, least_cosine: float, strange: Queries | None = None) -> dict:
     """-> sections of scores: "retrieval" by embeddings alone, both ways; "by words" and "fused" (without a cut-off),
     text to image; "no good match" as `measure_rule` has it."""
-    words = Words(library.captions)
+    words, half = Words(library.captions), len(library.captions) // 2
     cosines = asked.vectors @ library.embeddings.T  # (M, N)
     ranks: dict[str, list[int]] = {"by words": [], "fused": []}
     each = zip(asked.texts, cosines, asked.photo_of)
@@ -89,7 +89,7 @@ def measure_retrieval(library: Library, asked: Queries, least_cosine: float, str
     found = {name: recall_of("text_to_image", np.array(own)) for name, own in ranks.items()}
     return {"retrieval": recall(library.embeddings, asked.vectors, asked.photo_of), **found} | {
         f"no good match, library of {size}": measure_rule(library, size, asked, least_cosine, strange)
-        for size in (SMALL, len(library.captions) // 2)
+        for size in sorted({min(SMALL, half), half} - {0})
     }
 
 

@@ -7,10 +7,12 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from deploy.library import Library
 from tests.conftest import Service, run_main
 
 
@@ -40,6 +42,23 @@ def test_who_sends_too_much_gets_to_read_why(service, chunked):
         get(service.url + "/api/v1/describe", data=body, method="POST")
     assert refused.value.code == 413
     assert b"larger than 16 MB; send a smaller" in refused.value.read()
+
+
+def test_what_one_worker_kept_another_finds_at_once(tmp_path, cat):
+    library = Library(tmp_path)
+    headers = {"X-API-Key": library.keys.create("two")}
+    library.close()
+    service = Service(tmp_path, SIGHTLINE_WORKERS="2")
+    search = partial(get, service.url + "/api/v1/images?q=a+cat", headers=headers)
+    try:
+        with ThreadPoolExecutor(4) as pool:  # both have an index before there is anything in it
+            assert all(b'"images":[]' in each.result()[1] for each in [pool.submit(search) for _ in range(12)])
+        _, body = get(service.url + "/api/v1/describe", data=cat, method="POST", headers=headers)
+        id = body.split(b'"id":"')[1][:22]
+        with ThreadPoolExecutor(4) as pool:
+            assert all(id in each.result()[1] for each in [pool.submit(search) for _ in range(12)])
+    finally:
+        service.stop()
 
 
 def test_two_workers_share_one_library_and_stop_when_told(tmp_path, cat):

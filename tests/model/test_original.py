@@ -144,7 +144,9 @@ def test_import_and_serve(files, kind):
 def test_a_file_of_the_prefix_alone_takes_gpt2_from_beside(files, kind):
     whole, alone = (import_original(files / name, **parts(files)) for name in (f"{kind}.pt", f"{kind}_prefix.pt"))
     seen = whole.pair.see(torch.randn(1, 3, 64, 64))
-    assert alone.captioner.caption(seen) == whole.captioner.caption(seen)
+    for ours, theirs in zip(alone.captioner.caption(seen)[0], whole.captioner.caption(seen)[0], strict=True):
+        assert ours.token_ids == theirs.token_ids
+        assert ours.log_probs == pytest.approx(theirs.log_probs, abs=1e-5)  # sums depend on how memory is aligned
 
 
 def test_what_does_not_fit_is_named(files, gpt):

@@ -92,7 +92,7 @@ def test_three_commands_make_a_captioner(train, tmp_path):
 
 def test_two_processes_have_the_loss_of_one(train, tmp_path):
     """And so has one that computes its batch in parts."""
-    plain = ("--dropout", 0, "--epochs", 3)
+    plain = ("--dropout", 0, "--epochs", 3, "--precision", "float32")
     train(tmp_path / "one", *plain)
     train(tmp_path / "parts", *plain, "--accumulate", 3)
     two = ("accelerate.commands.launch", "--cpu", "--num_processes", 2, "--num_machines", 1, "--mixed_precision", "no",

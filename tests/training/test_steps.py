@@ -158,12 +158,16 @@ def test_train_resumes_to_the_same_weights(made, data, tmp_path):
 
 
 def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
-    output = call(evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--out", tmp_path)
+    output = call(
+        evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--strange", data, "--out", tmp_path
+    )
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["photos"] == 6 and set(scores["captions"]) == set(evaluate.METRICS)
     for way in ("retrieval", "by words", "fused"):
         assert 0 <= scores[way]["text_to_image_r1"] <= 100
-    assert set(scores["no good match"]) == {"answered_when_there", "no_good_match_when_not_there"}
+    assert set(scores["no good match, library of 3"]) == {
+        "answered_when_there", "and_the_photo_in_it", "refused_when_not_there", "refused_when_strange"
+    }  # fmt: skip
     assert "BLEU-4" in output and "image_to_text_median" in output
     sheet = (tmp_path / "sheet.html").read_text()
     rows = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
