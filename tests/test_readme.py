@@ -100,6 +100,7 @@ def test_the_library_and_alt_texts(running):
     *_, answered, key = shell(running, search + "\necho $KEY").splitlines()
     answer = json.loads(answered)
     assert keys_of(shown) <= keys_of(answer) and {"images", "next", "message"} == set(answer)
+    assert answer["images"][0]["score"] == float(re.search(r'"score": ([\d.]+)', shown)[1])
     assert answer["images"][0]["why"] == json.loads(re.search(r'"why": (\[.*?\])', shown)[1])
 
     folder = running[1]

@@ -63,6 +63,9 @@ def test_photos_of_the_project_are_found_by_what_they_show(app, client):
         first = answer["images"][0]
         assert made[first["id"]] == "chelsea", query
         assert first["score"] > 0 and "looks like it" in first["why"]
+    for query in ("two people riding horses", "orang menunggang kuda"):
+        answer = client.get("/api/v1/images", query_string={"q": query}).get_json()
+        assert answer["images"] == [] and answer["message"] == "No good match.", query
 
 
 def test_words_are_found_whatever_their_form(library):
