@@ -11,7 +11,8 @@ from model.ways import LANGUAGES, STYLES
 pages = Blueprint("docs", __name__)
 INTRODUCTION = (
     "Sends a photo in, gets a sentence and its sound back. Everything runs on this machine. "
-    "Errors are problem+json (RFC 9457) whose field detail says what would work."
+    "Errors are problem+json (RFC 9457) whose field detail says what would work; "
+    "every call may answer 401 (unknown key) and 429 (too many requests)."
 )
 OPTIONS = {
     "lang": {
@@ -75,7 +76,7 @@ REQUEST = {
 }
 # What each operation may answer beside success.
 PROBLEMS = {
-    "/api/v1/describe": {
+    ("/api/v1/describe", "post"): {
         "400": "No photo where it should be, or one that cannot be read.",
         "413": "The photo has too many bytes or pixels.",
         "415": "Not a photo in a format that is read.",
@@ -83,10 +84,17 @@ PROBLEMS = {
         "503": "There is no captioner; try again later.",
         "507": "There is no room for more photos.",
     },
-    "/api/v1/models": {"503": "Not yet."},
-    "/api/v1/images": {"422": "Unusable field."},
-    "/api/v1/export": {"404": "Nothing is kept for you."},
-    "/readyz": {"503": "Not yet."},
+    ("/api/v1/models", "get"): {"503": "Not yet."},
+    ("/api/v1/images", "get"): {"422": "Unusable field."},
+    ("/api/v1/images/{id}", "patch"): {
+        "403": "Not yours.",
+        "422": "No words, or too many.",
+        "507": "There is no room for their sound.",
+    },
+    ("/api/v1/images/{id}", "delete"): {"403": "Not yours."},
+    ("/api/v1/images/{id}/similar", "get"): {"403": "Not yours."},
+    ("/api/v1/export", "get"): {"404": "Nothing is kept for you."},
+    ("/readyz", "get"): {"503": "Not yet."},
 }
 ID = "The id in the answer to describe."
 
@@ -113,7 +121,7 @@ def complete(spec: dict) -> dict:
             for parameter in operation.get("parameters", []):
                 if parameter["name"] == "id":
                     parameter["description"] = ID
-            for status, description in PROBLEMS.get(path, {}).items():
+            for status, description in PROBLEMS.get((path, method), {}).items():
                 operation["responses"][status] = {"description": description}
             for status, response in operation["responses"].items():
                 if status[0] in "45":
