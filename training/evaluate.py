@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -109,7 +110,10 @@ def main(
     scores: dict = {"captions": caption_scores(references, texts)}
     if retrieval:
         queries = queries_of(examples, language, describer)
-        others = queries_of(read_dataset(strange).side(split), language, describer) if strange else None
+        others = None
+        if strange:
+            others = queries_of(read_dataset(strange).side(split), language, describer)
+            others = replace(others, photo_of=np.full(len(others.texts), -1))  # none of theirs is here
         least = describer.pair.config.least_cosine
         scores |= measure_retrieval(Library(np.stack(embeddings), texts), queries, least, others)
     if labels:

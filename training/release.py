@@ -28,7 +28,8 @@ def main(starts, name, least_cosine, out, **asked) -> None:
     """Write the checkpoint --start to --out with float16 weights, for the service to load."""
     try:
         first, *others = [checkpoint.load(start) for start in starts]
-        average(modules(first), [modules(other) for other in others])
+        if others:
+            average(modules(first), [modules(other) for other in others])
         captioner = first.captioner
         captioner.options = changed(captioner.options, asked)
         if least_cosine is not None:
@@ -52,7 +53,7 @@ def average(module: nn.Module, others: list[nn.Module]) -> None:
         if {name: tensor.shape for name, tensor in state.items()} != {n: t.shape for n, t in tensors.items()}:
             raise ValueError("the checkpoints to average are of different shapes; give such as were tuned from another")
     for name, tensor in tensors.items():
-        if others and tensor.is_floating_point():
+        if tensor.is_floating_point():
             tensor.copy_(torch.stack([tensor, *(state[name] for state in states)]).mean(0))
 
 

@@ -99,15 +99,12 @@ def measure_rule(library: Library, size: int, asked: Queries, least_cosine: floa
     data set."""
     rng = np.random.default_rng(0)
 
-    def answers(there: bool | None) -> tuple[list[bool], list[bool]]:
+    def answers(queries: Queries, there: bool) -> tuple[list[bool], list[bool]]:
         """Whether there was an answer, and whether the photo that was meant was in it."""
         some, right = [], []
         for _ in range(TIMES):
             members = rng.permutation(len(library.captions))[:size]
-            queries = strange if there is None else asked
-            chosen = rng.choice(
-                len(queries.texts) if there is None else np.flatnonzero(np.isin(asked.photo_of, members) == there)
-            )
+            chosen = rng.choice(np.flatnonzero(np.isin(queries.photo_of, members) == there))
             part = library.part(members)
             cosines = part.embeddings @ queries.vectors[chosen]
             found = set(np.flatnonzero(cosines >= cut_off(cosines.max(), cosines.mean(), least_cosine)).tolist())
@@ -116,11 +113,12 @@ def measure_rule(library: Library, size: int, asked: Queries, least_cosine: floa
             right.append(queries.photo_of[chosen] in members[list(found)])
         return some, right
 
-    share = lambda hits: 100 * float(np.mean(hits))  # noqa: E731
-    (some, right), (others, _) = answers(True), answers(False)
+    (some, right), (others, _) = answers(asked, True), answers(asked, False)
     scores = {
-        "answered_when_there": share(some),
-        "and_the_photo_in_it": share(right),
-        "refused_when_not_there": 100 - share(others),
+        "answered_when_there": 100 * float(np.mean(some)),
+        "and_the_photo_in_it": 100 * float(np.mean(right)),
+        "refused_when_not_there": 100 - 100 * float(np.mean(others)),
     }
-    return scores | ({"refused_when_strange": 100 - share(answers(None)[0])} if strange else {})
+    if strange:
+        scores["refused_when_strange"] = 100 - 100 * float(np.mean(answers(strange, False)[0]))
+    return scores

@@ -136,6 +136,9 @@ class Record:
 COLUMNS = [column for column in table.columns if column.name != "words"]
 
 
+IN_PERIOD = "(:since IS NULL OR created >= :since) AND (:until IS NULL OR created < :until)"
+
+
 @dataclass(frozen=True)
 class Period:
     """From `since` on and before `until`, UTC without a zone; None is open."""
@@ -143,17 +146,11 @@ class Period:
     since: datetime | None = None
     until: datetime | None = None
 
-    def holds(self) -> list[ColumnElement[bool]]:
-        conditions = []
-        if self.since:
-            conditions.append(table.c.created >= self.since)
-        if self.until:
-            conditions.append(table.c.created < self.until)
-        return conditions
+    def holds(self) -> TextClause:
+        return in_period(IN_PERIOD).bindparams(**vars(self))
 
 
 ALWAYS = Period()
-IN_PERIOD = "(:since IS NULL OR created >= :since) AND (:until IS NULL OR created < :until)"
 
 
 def in_period(statement: str) -> TextClause:
@@ -175,24 +172,26 @@ class Records:
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(record.owner))))
-            known = _records(connection, _same(*way))
-            if not known:
+            known = _one(connection, _same(*way))
+            if known is None:
                 connection.execute(insert(table).values(**values))
-        return known[0] if known else record
+        return known or record
 
     def get(self, id: str) -> Record | None:
-        return next(iter(self._many(select(*COLUMNS).where(table.c.id == id))), None)
+        with self.engine.connect() as connection:
+            return _one(connection, table.c.id == id)
 
     def same(self, owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Record | None:
         """What the owner has been told of that photo by that model in that way."""
-        return next(iter(self._many(_same(owner, sha256, model, language, style, rate))), None)
+        with self.engine.connect() as connection:
+            return _one(connection, _same(owner, sha256, model, language, style, rate))
 
     def newest(self, owner: str, limit: int, before: int | None = None, period: Period = ALWAYS) -> list[Record]:
         """The owner's records, newest first, those with a number below `before`."""
         below = [table.c.number < before] if before is not None else []
         return self._many(
             select(*COLUMNS)
-            .where(table.c.owner == owner, *below, *period.holds())
+            .where(table.c.owner == owner, *below, period.holds())
             .order_by(table.c.number.desc())
             .limit(limit)
         )
@@ -209,7 +208,7 @@ class Records:
     def of_period(self, owner: str, period: Period) -> list[int]:
         """Numbers of the owner's records of that period."""
         with self.engine.connect() as connection:
-            return list(connection.scalars(select(table.c.number).where(table.c.owner == owner, *period.holds())))
+            return list(connection.scalars(select(table.c.number).where(table.c.owner == owner, period.holds())))
 
     def embeddings(self, owner: str, model: str, after: int) -> list[tuple[int, bytes]]:
         """Number and embedding of the owner's records by that model with a number above `after`, in order."""
@@ -255,27 +254,24 @@ class Records:
 
     def _many(self, wanted: Select) -> list[Record]:
         with self.engine.connect() as connection:
-            return _records(connection, wanted)
+            return [Record(**row) for row in connection.execute(wanted).mappings()]
 
 
-def _records(connection: Connection, wanted: Select) -> list[Record]:
-    return [Record(**row) for row in connection.execute(wanted).mappings()]
+def _one(connection: Connection, condition: ColumnElement[bool]) -> Record | None:
+    row = connection.execute(select(*COLUMNS).where(condition).limit(1)).mappings().first()
+    return None if row is None else Record(**row)
 
 
 def _among(owner: str, numbers: Sequence[int]) -> ColumnElement[bool]:
     return and_(table.c.owner == owner, table.c.number.in_(numbers))
 
 
-def _same(owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Select:
-    return (
-        select(*COLUMNS)
-        .where(
-            table.c.owner == owner,
-            table.c.sha256 == sha256,
-            table.c.model == model,
-            table.c.language == language,
-            table.c.style == style,
-            table.c.rate.is_not_distinct_from(rate),
-        )
-        .limit(1)
+def _same(owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> ColumnElement[bool]:
+    return and_(
+        table.c.owner == owner,
+        table.c.sha256 == sha256,
+        table.c.model == model,
+        table.c.language == language,
+        table.c.style == style,
+        table.c.rate.is_not_distinct_from(rate),
     )

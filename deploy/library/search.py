@@ -81,5 +81,6 @@ class Search:
     def _looks(self, owner: str, vector: np.ndarray, model: str, least_cosine: float, period: Period) -> list[int]:
         """Numbers of the photos that look like it, the nearest first."""
         nearest = self._vectors.nearest(owner, model, vector, CANDIDATES, period)
-        best = nearest.cosines.max(initial=-1)
-        return nearest.numbers[nearest.cosines >= cut_off(best, nearest.mean, least_cosine)].tolist()
+        mean = self._vectors.mean_cosine(owner, model, vector)
+        least = cut_off(nearest.cosines.max(initial=-1), mean, least_cosine)
+        return nearest.numbers[nearest.cosines >= least].tolist()

@@ -17,12 +17,10 @@ SAMPLE = 400  # photos whose cosines tell the mean of a query's
 
 @dataclass(frozen=True)
 class Nearest:
-    """Record `numbers` (K,) int64 and `cosines` (K,) float32, nearest first. `mean` of the cosines of
-    all the owner's photos, in PostgreSQL of SAMPLE of them."""
+    """Record `numbers` (K,) int64 and `cosines` (K,) float32, nearest first."""
 
     numbers: np.ndarray
     cosines: np.ndarray
-    mean: float = 0.0
 
 
 def vectors_of(records: Records) -> "FaissVectors | PgVectors":
@@ -61,7 +59,7 @@ class Index:
         only = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))
         (cosines,), (numbers,) = self.vectors.search(vector[None], min(most, self.vectors.ntotal), params=only)
         found = numbers >= 0  # FAISS fills up with -1
-        return Nearest(numbers[found], cosines[found], float(self.sum @ vector) / self.vectors.ntotal)
+        return Nearest(numbers[found], cosines[found])
 
 
 class FaissVectors:
@@ -91,6 +89,12 @@ class FaissVectors:
             self.forget(owner)  # most of what was found is deleted: read all anew
         return replace(found, numbers=found.numbers[there], cosines=found.cosines[there])
 
+    def mean_cosine(self, owner: str, model: str, vector: np.ndarray) -> float:
+        """Of all the owner's photos, as `nearest` has last read them."""
+        index = self._index(owner, model)
+        with index.lock:
+            return 0.0 if index.vectors is None else float(index.sum @ vector) / index.vectors.ntotal
+
     def _index(self, owner: str, model: str) -> Index:
         with self._lock:
             index = self._indexes.setdefault((owner, model), Index())
@@ -115,31 +119,30 @@ class PgVectors:
     def nearest(self, owner: str, model: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
         """The owner's photos of that period, embedded by `model`, that are nearest to `vector`, (D,) float32 of
         length 1."""
-        # The size stands in the statement, as it does in the index.
-        space = f"CAST(embedding AS vector({len(vector)}))"
-        mine = f"owner = :owner AND model = :model AND vector_dims(embedding) = {len(vector)}"
-        near = f"{space} <=> CAST(:vector AS vector({len(vector)}))"
-        asked = {"owner": owner, "model": model, "vector": str(vector.tolist()), "most": most, "sample": SAMPLE}
-        asked |= vars(period)
+        near, mine, asked = _in_sql(owner, model, vector)
+        statement = f"SELECT number, 1 - ({near}) FROM records WHERE {mine} AND {IN_PERIOD} ORDER BY {near} LIMIT :most"
         with self._engine.connect() as connection:
             # Goes on until enough are the owner's.
             connection.execute(text("SET LOCAL hnsw.iterative_scan = strict_order"))
             connection.execute(text(f"SET LOCAL hnsw.ef_search = {max(EXPLORED, most)}"))
-            rows = connection.execute(
-                in_period(
-                    f"SELECT number, 1 - ({near}) FROM records WHERE {mine} AND {IN_PERIOD} ORDER BY {near} LIMIT :most"
-                ),
-                asked,
-            ).all()
-            mean = connection.scalar(
-                text(
-                    "SELECT avg(cosine) FROM "
-                    f"(SELECT 1 - ({near}) AS cosine FROM records WHERE {mine} ORDER BY number LIMIT :sample) AS sample"
-                ),
-                asked,
-            )
+            rows = connection.execute(in_period(statement), asked | vars(period) | {"most": most}).all()
         numbers, cosines = zip(*rows, strict=True) if rows else ((), ())
-        return Nearest(np.array(numbers, np.int64), np.array(cosines, np.float32), mean or 0.0)
+        return Nearest(np.array(numbers, np.int64), np.array(cosines, np.float32))
+
+    def mean_cosine(self, owner: str, model: str, vector: np.ndarray) -> float:
+        """Of the owner's first SAMPLE photos."""
+        near, mine, asked = _in_sql(owner, model, vector)
+        cosines = f"SELECT 1 - ({near}) AS cosine FROM records WHERE {mine} ORDER BY number LIMIT {SAMPLE}"
+        with self._engine.connect() as connection:
+            return connection.scalar(text(f"SELECT avg(cosine) FROM ({cosines}) AS sample"), asked) or 0.0
 
     def forget(self, owner: str) -> None:
         """The database forgets by itself."""
+
+
+def _in_sql(owner: str, model: str, vector: np.ndarray) -> tuple[str, str, dict]:
+    """-> pgvector's distance to `vector`, which of the rows it is asked of, and what both are asked with."""
+    size = len(vector)  # stands in the statement, as it does in the index
+    near = f"CAST(embedding AS vector({size})) <=> CAST(:vector AS vector({size}))"
+    mine = f"owner = :owner AND model = :model AND vector_dims(embedding) = {size}"
+    return near, mine, {"owner": owner, "model": model, "vector": str(vector.tolist())}
