@@ -21,6 +21,7 @@ STOPWORDS = frozenset((ENGLISH + INDONESIAN).split())
 MARK = "\x1f"  # around the words that a full-text index found; no text holds it
 FTS5_TOKENIZER = "porter unicode61 remove_diacritics 2"  # of SQLite's full-text index
 RANK_CONSTANT = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+ROUNDING = 1e-5  # of cosines of float32 vectors: the best and the mean of equal ones differ by as much
 CANDIDATES = 100  # photos of each ranking that are looked at
 MACHINES_WORDS = 0.02  # weight beside likeness and people's words: a caption knows less of a photo than its embedding
 
@@ -58,7 +59,7 @@ def holds_enough(held: Sequence[str], wanted: Sequence[str]) -> bool:
 def cut_off(best: float, mean: float, least: float) -> float:
     """The cosine from which a photo looks like a query: nearer to the best than to the mean of this query's cosines,
     and no less than `least`, which tells whether any of them fits (`PairConfig.least_cosine`)."""
-    return max(least, (best + mean) / 2)
+    return max(least, (best + mean) / 2 - ROUNDING)
 
 
 def fuse(rankings: Iterable[tuple[Sequence[int], float]]) -> dict[int, float]:

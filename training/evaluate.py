@@ -89,6 +89,7 @@ def main(
         describer = Describer.load(model_folder, device)
         options = describer.captioner.options = changed(describer.captioner.options, asked)
         examples = list(read_dataset(folder, split=split if all_photos else None).side(split))
+        strangers = read_dataset(strange).side(split) if strange else []
     except (CheckpointError, DatasetError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     examples = [e for e in examples if references_of(e, language, style)]
@@ -96,6 +97,8 @@ def main(
         raise click.ClickException(
             f"{folder} has no {split} photo with a {style} in {language!r}; try another --split, --lang or --style"
         )
+    if strange and not strangers:
+        raise click.ClickException(f"{strange} has no {split} photo; try another --split")
     if limit and limit < len(examples):
         examples = [examples[i] for i in np.linspace(0, len(examples) - 1, limit, dtype=int)]
     captions: list[Caption] = []
@@ -111,8 +114,8 @@ def main(
     if retrieval:
         queries = queries_of(examples, language, describer)
         others = None
-        if strange:
-            others = queries_of(read_dataset(strange).side(split), language, describer)
+        if strangers:
+            others = queries_of(strangers, language, describer)
             others = replace(others, photo_of=np.full(len(others.texts), -1))  # none of theirs is here
         least = describer.pair.config.least_cosine
         scores |= measure_retrieval(Library(np.stack(embeddings), texts), queries, least, others)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from model import checkpoint
 from training.decoding_options import changed, decoding_options
@@ -48,13 +48,18 @@ def modules(loaded: checkpoint.Checkpoint) -> nn.Module:
 @torch.no_grad()
 def average(module: nn.Module, others: list[nn.Module]) -> None:
     """Give `module` the mean of its weights and the others' (arXiv 2203.05482). Raises ValueError for misfits."""
-    tensors, states = module.state_dict(), [other.state_dict() for other in others]
+    tensors, *states = [_weights(each) for each in (module, *others)]
     for state in states:
         if {name: tensor.shape for name, tensor in state.items()} != {n: t.shape for n, t in tensors.items()}:
             raise ValueError("the checkpoints to average are of different shapes; give such as were tuned from another")
     for name, tensor in tensors.items():
         if tensor.is_floating_point():
             tensor.copy_(torch.stack([tensor, *(state[name] for state in states)]).mean(0))
+
+
+def _weights(module: nn.Module) -> dict[str, Tensor]:
+    """Each once: in `state_dict()` GPT-2's token embedding is there again as its output layer."""
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 if __name__ == "__main__":

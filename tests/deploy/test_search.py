@@ -115,6 +115,13 @@ def test_both_kinds_of_finding_are_fused(library):
     assert found[2].record.id == says.id and found[2].score == pytest.approx(1 / 62, abs=3e-4)
 
 
+def test_the_only_photo_and_equal_ones_look_like_any_query(library):
+    for photos in (1, 2, 3):
+        keep(library, embedding=vector(1))
+        for seed in range(50):
+            assert len(library.search.find(OWNER, "elephant", vector(seed), "test")) == photos
+
+
 def test_nothing_fits_is_nothing_found(library):
     fill(library, 60)
     apart = -np.mean([record.vector for record in library.records.newest(OWNER, 60)], axis=0)

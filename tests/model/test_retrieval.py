@@ -23,9 +23,10 @@ def test_fusion_prefers_what_both_rankings_have():
 
 
 def test_the_cut_off_follows_the_query_down_to_what_can_fit():
-    assert cut_off(0.8, 0.2, 0.4) == 0.5 and cut_off(0.9, 0.2, 0.4) > cut_off(0.8, 0.2, 0.4)
+    assert cut_off(0.8, 0.2, 0.4) == pytest.approx(0.5, abs=1e-4) and cut_off(0.9, 0.2, 0.4) > cut_off(0.8, 0.2, 0.4)
     assert cut_off(0.5, 0.2, 0.4) == 0.4  # the best is still an answer
     assert cut_off(0.3, 0.2, 0.4) == 0.4  # nothing is
+    assert cut_off(0.8, 0.8 + 1e-7, 0.4) < 0.8  # the only photo, its mean summed up in another order
 
 
 def test_what_holds_all_words_is_enough_if_there_is_enough_of_it():

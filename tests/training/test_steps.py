@@ -178,6 +178,8 @@ def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
 def test_errors_are_sentences(made, data, tmp_path):
     arguments = ("--data", data, "--model", made / "tuned", "--style", "guide")
     assert "no test photo with a guide" in call(evaluate, *arguments, fails=True)
+    arguments = ("--data", data, "--model", made / "tuned", "--retrieval", "--strange", tmp_path)
+    assert "no captions found" in call(evaluate, *arguments, fails=True)
     assert "there is no folder" in call(evaluate, "--data", data, "--model", tmp_path / "none", fails=True)
     output = call(selfcritical, "--data", data, "--start", made / "captioner", "--embeddings", made / "embeddings",
                   "--way", "fr/poem", "--out", tmp_path / "x", fails=True)  # fmt: skip
@@ -221,16 +223,21 @@ def test_release_halves_and_names(made, tmp_path):
 
 
 def test_release_takes_the_mean_of_several(made, tmp_path):
-    folders = (made / "tuned", made / "captioner")
-    call(release, "--start", folders[0], "--start", folders[1], "--name", "mean", "--out", tmp_path / "out")
-    one, other, mean = (Describer.load(folder).pair.state_dict() for folder in (*folders, tmp_path / "out"))
-    one_gpt, other_gpt, mean_gpt = (
-        checkpoint.load(folder).captioner.clipcap.gpt.state_dict() for folder in (*folders, tmp_path / "out")
-    )
-    assert any(not torch.equal(one_gpt[name], other_gpt[name]) for name in one_gpt)
-    for a, b, c in ((one, other, mean), (one_gpt, other_gpt, mean_gpt)):
-        assert all(torch.allclose(c[name].float(), (a[name].float() + b[name].float()) / 2, atol=1e-2) for name in a)
-    strange = ("--start", folders[0], "--start", DEFAULT, "--name", "x", "--out", tmp_path / "x")
+    other = checkpoint.load(made / "captioner")
+    with torch.no_grad():
+        for weight in (*other.pair.parameters(), *other.captioner.clipcap.parameters()):
+            weight += 1
+    checkpoint.save(tmp_path / "other", "other", other.pair, other.captioner, torch.float32)
+    starts = ("--start", made / "captioner", "--start", tmp_path / "other")
+    call(release, *starts, "--name", "mean", "--out", tmp_path / "out")
+    one, mean = checkpoint.load(made / "captioner"), checkpoint.load(tmp_path / "out")
+    for before, after in ((one.pair, mean.pair), (one.captioner.clipcap, mean.captioner.clipcap)):
+        before, after = before.state_dict(), after.state_dict()
+        weights = [name for name in before if before[name].is_floating_point() and "running" not in name]
+        assert len(weights) > 10
+        for name in weights:  # the output layer too, which is the token embedding
+            assert torch.allclose(after[name], before[name] + 0.5, rtol=1e-3, atol=1e-3), name
+    strange = ("--start", made / "captioner", "--start", DEFAULT, "--name", "x", "--out", tmp_path / "x")
     assert "of different shapes" in call(release, *strange, fails=True) and not (tmp_path / "x").exists()
 
 
