@@ -33,7 +33,9 @@ CLIP_TOKENIZER = "clip_tokenizer.json"
 FORMAT = 1
 AT_ONCE = 64  # tensors
 CLIP_OF_SIZE = {640: "clip-rn50x4", 512: "clip-vit-b32"}
+TOKENS = "captioner.clipcap.gpt.transformer.wte.weight"
 TIED = "captioner.clipcap.gpt.lm_head.weight"  # GPT-2's output layer is its token embedding
+MAPPED = ("pair.text_tower.", TOKENS)  # wanted for searches alone; wanted a few rows at a time
 
 
 class CheckpointError(Exception):
@@ -77,13 +79,17 @@ def save(
         for k, v in module.state_dict().items()
         if k != TIED
     }
-    save_file(tensors, str(folder / WEIGHTS))
-    (folder / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read it
+    new = folder / f"{WEIGHTS}.new"  # the file that is there may be mapped by a service
+    save_file(tensors, str(new))
+    new.chmod(0o644)  # safetensors lets only the owner read it
+    new.replace(folder / WEIGHTS)
 
 
-def load(source: Path | str, device: str = "cpu", precision: str = "float32") -> Checkpoint:
+def load(source: Path | str, device: str = "cpu", precision: str = "float32", mapped: bool = False) -> Checkpoint:
     """Rebuild the captioner that `save` wrote into the folder `source`, or the public one that `model.hub` knows by
-    that name and has pulled. `precision`: one of model.ways.PRECISIONS. Raises CheckpointError."""
+    that name and has pulled. `precision`: one of model.ways.PRECISIONS. `mapped`: a folder's text tower and token
+    embedding stay in its file, in the file's precision, and take memory as they are used; to serve with, neither to
+    train nor to save. Raises CheckpointError."""
     folder = Path(source)
     if not folder.is_dir():
         if folder.name in hub.KNOWN:
@@ -115,7 +121,7 @@ def load(source: Path | str, device: str = "cpu", precision: str = "float32") ->
     module = nn.ModuleDict({"pair": pair, "captioner": captioner})
     parameters = _count(module)
     precision = choose(precision, parameters)
-    _fill(module, _read_weights(folder / WEIGHTS, _dtype(precision)), folder / WEIGHTS)
+    _fill(module, _read_weights(folder / WEIGHTS, _dtype(precision), mapped), folder / WEIGHTS)
     module.to(device).eval()
     pair.image_tower.to(memory_format=torch.channels_last)
     return Checkpoint(str(config["name"]), pair, captioner, parameters, precision)
@@ -223,25 +229,30 @@ def _read_tokenizer(path: Path, kind: type) -> CaptionTokenizer | Gpt2Tokenizer 
         raise CheckpointError(f"{path} cannot be read as a tokenizer: {error}") from None
 
 
-def _read_weights(path: Path, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path, dtype: torch.dtype, mapped: bool) -> dict[str, torch.Tensor]:
+    """All as `dtype`; if `mapped`, those of MAPPED are maps of the file as it stands, and the output layer is read."""
     if not path.exists():
         raise CheckpointError(f"{path} is missing; the folder is no checkpoint or was not copied whole")
-    tensors = {}
     try:
         with safe_open(str(path), "pt") as file:
             names = list(file.keys())
-        for start in range(0, len(names), AT_ONCE):
+            tensors = {name: file.get_tensor(name) for name in names if mapped and name.startswith(MAPPED)}
+        copied = {name: name for name in names if name not in tensors}
+        if TOKENS in tensors:
+            copied[TIED] = TOKENS
+        for start in range(0, len(copied), AT_ONCE):
             with safe_open(str(path), "pt") as file:  # a new map of the file: what was read leaves memory
-                for name in names[start : start + AT_ONCE]:
+                for place, name in list(copied.items())[start : start + AT_ONCE]:
                     tensor = file.get_tensor(name)  # its copy, for one tensor would keep the whole map
-                    tensors[name] = tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
+                    tensors[place] = tensor.to(dtype if tensor.is_floating_point() else tensor.dtype, copy=True)
         return tensors
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is damaged or cut short ({error}); copy it again") from None
 
 
 def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> None:
-    wanted = {name: tensor.shape for name, tensor in module.state_dict().items() if name != TIED}
+    apart = TIED in tensors
+    wanted = {name: tensor.shape for name, tensor in module.state_dict().items() if apart or name != TIED}
     for name, shape in wanted.items():
         if name not in tensors:
             raise CheckpointError(f"{path} has no tensor {name}, which {CONFIG} asks for")
@@ -253,7 +264,8 @@ def _fill(module: nn.Module, tensors: dict[str, torch.Tensor], path: Path) -> No
         if name not in wanted:
             raise CheckpointError(f"{path} holds {name}, for which {CONFIG} has no place")
     assign(module, tensors)
-    module["captioner"].clipcap.gpt.tie_weights()
+    if not apart:
+        module["captioner"].clipcap.gpt.tie_weights()
 
 
 @click.group()

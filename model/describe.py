@@ -72,7 +72,7 @@ class Describer:
     def load(cls, source: Path | str | None = None, device: str = "cpu", precision: str = "float32") -> "Describer":
         """The captioner of a checkpoint folder or of a name that model.hub knows, by default the embedded one; in one
         of model.ways.PRECISIONS. Raises checkpoint.CheckpointError."""
-        return cls(checkpoint.load(source or DEFAULT, device, precision))
+        return cls(checkpoint.load(source or DEFAULT, device, precision, mapped=True))
 
     def describe(self, photo: Image.Image, language: str = "en", style: str = "caption") -> Description:
         """Describe one upright RGB photo. `language`: one of LANGUAGES; `style`: one of STYLES."""

@@ -4,6 +4,8 @@ A beam search multiplies every weight with as many rows as it has beams, again f
 what takes time.
 """
 
+import ctypes
+
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
@@ -68,3 +70,6 @@ def lay_out(captioner: Captioner, precision: str) -> None:
         # GPT-2's Conv1D has its weight the other way round.
         weight = layer.weight.T.contiguous() if isinstance(layer, Conv1D) else layer.weight
         setattr(module, name, kind(weight, layer.bias))
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):  # glibc keeps what was freed between what was not
+        libc.malloc_trim(0)

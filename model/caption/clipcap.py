@@ -63,7 +63,7 @@ class ClipCap(nn.Module):
         """Embeddings (B, D) and, if the model wants it, grid (B, T, C) -> prefix (B, P + T, W)."""
         if self.config.normalized:
             embeddings = nn.functional.normalize(embeddings, dim=-1)
-        dtype = self.gpt.transformer.wte.weight.dtype
+        dtype = self.gpt.transformer.wpe.weight.dtype
         prefix = self.mapper(embeddings.to(dtype))
         if self.grid_mapper is None:
             return prefix

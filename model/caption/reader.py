@@ -13,7 +13,7 @@ class Reader:
     """
 
     def __init__(self, gpt: GPT2LMHeadModel, rows: int, room: int):
-        config, weight = gpt.config, gpt.transformer.wte.weight
+        config, weight = gpt.config, gpt.transformer.wpe.weight
         self._gpt = gpt
         self._heads = config.n_head
         shape = (config.n_layer, 2, rows, config.n_head, room, config.n_embd // config.n_head)
@@ -22,7 +22,7 @@ class Reader:
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Tokens (R, T) -> what `read` takes (R, T, W)."""
-        return self._gpt.transformer.wte(tokens)
+        return self._gpt.transformer.wte(tokens).to(self._cache.dtype)  # it may stand in a file, in another precision
 
     def read(self, x: Tensor) -> Tensor:
         """Add T tokens (R, T, W), as embedded, to every sequence -> log-probabilities of the next one (R, V) float32.

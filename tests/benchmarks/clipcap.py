@@ -45,10 +45,11 @@ from tests.model import published
 ROOT = Path(__file__).resolve().parents[2]
 GPT2_VOCABULARY, CLIP_VOCABULARY = 50257, 49408
 NEVER = -1  # as the token that ends a caption
-# A fresh process loads a checkpoint: seconds, and in MB the most memory it took and what it keeps, each beyond what
-# it had after its imports.
+# A fresh process loads a checkpoint: seconds, and in MB the most memory that took beyond the imports and what is
+# resident after it, after a caption and after a text.
 LOADING = """
 import sys, time
+from PIL import Image
 from model.describe import Describer
 def mb(field):
     lines = open("/proc/self/status").read().splitlines()
@@ -56,6 +57,10 @@ def mb(field):
 before = mb("VmRSS"); start = time.perf_counter()
 describer = Describer.load(sys.argv[1], precision=sys.argv[2])
 print(time.perf_counter() - start, mb("VmHWM") - before, mb("VmRSS"))
+describer.describe(Image.new("RGB", (640, 480)))
+print(mb("VmRSS"))
+describer.pair.embed_texts(["a red bicycle by the station"])
+print(mb("VmRSS"))
 """
 
 
@@ -234,9 +239,11 @@ def print_loading() -> None:
         for precision in ("float32", "bfloat16", "int8"):
             command = [sys.executable, "-c", LOADING, folder, precision]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-            seconds, peak, kept = map(float, done.stdout.split())
+            seconds, peak, *resident = map(float, done.stdout.split())
+            after = ", ".join(f"{mb:.0f} MB" for mb in resident)
             print(
-                f"  {precision:<10}{seconds:>6.1f} s, {peak:>6.0f} MB more at most, {kept:>6.0f} MB resident after it"
+                f"  {precision:<10}{seconds:>6.1f} s, {peak:>6.0f} MB more at most; resident after it, a caption, "
+                f"a text: {after}"
             )
 
 

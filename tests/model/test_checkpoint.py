@@ -1,6 +1,7 @@
 """A folder rebuilds its captioner; a folder that is damaged says which file and field in one sentence."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -38,6 +39,33 @@ def test_half_precision_halves_the_file(folder, tmp_path):
     whole, half = ((f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "half"))
     assert half < 0.51 * whole
     Describer.load(tmp_path / "half").describe(Image.new("RGB", (50, 50)))
+
+
+def is_mapped(tensor: torch.Tensor) -> bool:
+    """Whether it is memory of a file, as Linux tells."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        span, *_, name = line.split()
+        start, end = (int(edge, 16) for edge in span.split("-"))
+        if start <= tensor.data_ptr() < end:
+            return ".safetensors" in name
+    raise AssertionError("the tensor is nowhere")
+
+
+def test_the_text_tower_stays_in_its_file_until_a_text_is_read(tmp_path):
+    parts = checkpoint_parts()
+    checkpoint.save(tmp_path, "tiny", *parts)
+    whole, later = checkpoint.load(tmp_path).pair, checkpoint.load(tmp_path, mapped=True).pair
+    weight = later.text_tower.text_projection.weight
+    assert weight.dtype == torch.float16 and later.logit_scale.dtype == torch.float32
+    assert is_mapped(weight) and not is_mapped(later.logit_scale)
+    with torch.no_grad():
+        for parameter in parts[0].parameters():
+            parameter += 1
+    checkpoint.save(tmp_path, "another", *parts)  # takes the place of what is mapped, and leaves that whole
+    assert (later.embed_texts(["a dog"]) == whole.embed_texts(["a dog"])).all()
+    weight = later.text_tower.text_projection.weight
+    assert weight.dtype == torch.float32 and not is_mapped(weight)
+    assert not (checkpoint.load(tmp_path).pair.embed_texts(["a dog"]) == whole.embed_texts(["a dog"])).all()
 
 
 @pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
