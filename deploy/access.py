@@ -66,38 +66,36 @@ def install(app: Flask, settings: Settings, library: Library) -> None:
 
     @app.before_request
     def admit() -> None:
-        """Raises Problem 401, 403 or 429."""
-        key = g.key = None
-        if given := given_key():
-            key = g.key = library.keys.of(given)
-            if key is None:
+        """Raises Problem 401, 403 or 429. What is refused counts for the address: keys cannot be guessed any faster."""
+        given = given_key()
+        key = g.key = library.keys.of(given) if given else None
+        if request.endpoint not in UNCOUNTED:
+            rate = read_rate(key.rate) if key and key.rate else usual_rate
+            if wait := limiter.wait_s(rate, KEY + key.name if key else f"address:{request.remote_addr}"):
                 raise Problem(
-                    401,
-                    "Unknown key",
-                    "This key is not known or was revoked; ask who runs this service for another.",
-                    {"WWW-Authenticate": "Bearer"},
+                    429,
+                    "Too many requests",
+                    _("Too many requests; try again in %(wait)s seconds.", wait=wait),
+                    {"Retry-After": str(wait)},
                 )
-        elif comes_from_elsewhere():
+        if given and key is None:
+            raise Problem(
+                401,
+                "Unknown key",
+                "This key is not known or was revoked; ask who runs this service for another.",
+                {"WWW-Authenticate": "Bearer"},
+            )
+        if not given and comes_from_elsewhere():
             raise Problem(
                 403, "From another site", _("This was sent by another site; send it from a page of Sightline.")
-            )
-        if request.endpoint in UNCOUNTED:
-            return
-        rate = read_rate(key.rate) if key and key.rate else usual_rate
-        if wait := limiter.wait_s(rate, KEY + key.name if key else f"address:{request.remote_addr}"):
-            raise Problem(
-                429,
-                "Too many requests",
-                _("Too many requests; try again in %(wait)s seconds.", wait=wait),
-                {"Retry-After": str(wait)},
             )
 
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":  # what is whose, and what was deleted, no cache knows
-            response.headers.setdefault("Cache-Control", "private, no-cache")
+        if request.endpoint != "static":  # what is whose, and what was deleted, no cache and no way back shows
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 
@@ -167,7 +165,8 @@ def my_record(id: str) -> Record:
 
 def find(id: str) -> Record:
     """The record, whoever asks: its id is the permission to read it. Raises Problem 404."""
-    record = current_app.extensions["sightline"].library.get(id)
+    # Not every id that can be sent can be asked for: PostgreSQL refuses a NUL.
+    record = current_app.extensions["sightline"].library.get(id) if id.isprintable() else None
     if record is None:
         raise unknown_id()
     return record

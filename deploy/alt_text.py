@@ -16,8 +16,6 @@ def write_copy(photo: Path, copy: Path, text: str, language: str) -> None:
     import pyexiv2  # for those alone who write
 
     pyexiv2.set_log_level(NO_WARNINGS)
-    if copy.exists() and copy.samefile(photo):
-        raise AltTextError("The copy would take the place of the photo; give another folder.")
     made = copy.with_name(f".{copy.name}.part")
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)

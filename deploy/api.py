@@ -24,6 +24,7 @@ SOUND_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 
 @api.post("/describe")
 @api.output(Description, 201, description="Described and kept. Location names the record.")
+@api.doc(responses={200: "The record of before: this photo was asked about in this way once already."})
 def describe():
     """Describe a photo
 
@@ -106,7 +107,7 @@ def read_request() -> tuple[bytes, dict[str, str]]:
         if not data:
             raise no_photo()
         return data, request.args.to_dict()
-    photos = [file for file in request.files.getlist("image") if file.filename or has_content(file)]
+    photos = [file for file in request.files.getlist("image") if is_chosen(file)]
     others = sorted(set(request.files) - {"image"})
     if others:
         raise Problem(
@@ -125,11 +126,11 @@ def read_request() -> tuple[bytes, dict[str, str]]:
     return photos[0].read(), request.args.to_dict() | request.form.to_dict()
 
 
-def has_content(file: FileStorage) -> bool:
+def is_chosen(file: FileStorage) -> bool:
     """Forms send a nameless empty file where nothing was chosen."""
     some = file.stream.read(1)
     file.stream.seek(0)
-    return bool(some)
+    return bool(file.filename or some)
 
 
 def no_photo() -> Problem:
@@ -166,6 +167,8 @@ def send(record: Record, kind: str, type: str) -> Response:
         data = parts().library.read(record, kind)
     except FileNotFoundError:  # deleted since we looked
         raise unknown_id() from None
+    if "Range" in request.headers and (request.range is None or len(request.range.ranges) != 1):
+        del request.environ["HTTP_RANGE"]  # what is no range is none (RFC 9110), and several may be answered as a whole
     tag = hashlib.blake2b(data, digest_size=12).hexdigest()
     response = send_file(io.BytesIO(data), mimetype=type, conditional=True, etag=tag)
     response.headers["Cache-Control"] = "private, no-cache"  # a deleted photo is not to be seen again

@@ -4,6 +4,7 @@ import csv
 import glob
 import io
 import json
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from deploy.access import KEY
 from deploy.alt_text import AltTextError, write_copy
-from deploy.cli import open_library, open_photo
+from deploy.cli import open_library, open_photo, print_any_name
 from deploy.config import Settings, SettingsError
 from deploy.describing import as_record
 from deploy.inference import MAX_BATCH, ModelError, load_describer
@@ -33,11 +34,21 @@ class Captions:
     def __init__(self, path: Path, resume: bool):
         """Raises click.ClickException if there is such a file and it is not to be resumed, or is something else."""
         self.path, self._as_csv = path, path.suffix.lower() == ".csv"
+        # Names of files are bytes: those that are no text stand in a CSV as they are, in JSON escaped.
+        self._errors = "surrogateescape" if self._as_csv else "backslashreplace"
         if path.exists() and not resume:
             raise click.ClickException(f"{path} exists already; go on with it by --resume, or give another --out.")
         self.done = self._mend() if path.exists() else set()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8", newline="")
+
+    def begin(self) -> None:
+        """Open the file. Raises click.ClickException."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("a", encoding="utf-8", errors=self._errors, newline="")
+        except OSError as error:
+            raise click.ClickException(
+                f"{self.path} cannot be written ({error.strerror}); give another --out."
+            ) from None
         if self._as_csv and not self._file.tell():
             csv.writer(self._file).writerow(COLUMNS)
 
@@ -53,12 +64,17 @@ class Captions:
 
     def _mend(self) -> set[str]:
         """-> the photos that have a row; half a row at the end, of a run that was killed, is cut off."""
-        text = self.path.read_text("utf-8")
-        whole = text[: text.rfind("\n") + 1]
-        if whole != text:
-            self.path.write_text(whole, "utf-8")
+        data = self.path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
+            self.path.write_bytes(whole)
         try:
-            rows = csv.DictReader(io.StringIO(whole)) if self._as_csv else map(json.loads, whole.splitlines())
+            text = whole.decode(errors=self._errors)
+            rows = (
+                csv.DictReader(io.StringIO(text, newline=""))
+                if self._as_csv
+                else map(json.loads, text.split("\n")[:-1])
+            )
             return {row["image"] for row in rows}
         except (ValueError, KeyError, TypeError):
             raise click.ClickException(f"{self.path} holds something else than captions; give another --out.") from None
@@ -70,12 +86,13 @@ class Captions:
 @click.option("--library", "key", metavar="NAME", help="Keep them in the library of the API key NAME as well.")
 @click.option("--write-metadata", "copies", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Write copies with the caption as IPTC alt text into FOLDER.")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with --out; what is in it is not done again.")
+@click.option("--resume", is_flag=True, help="Go on with --out, with the options of before; what is done stays so.")
 @click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the captions.")
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Way of telling.")
 @click.pass_context
 def main(context: click.Context, source, out, key, copies, resume, lang, style) -> None:
     """Describe every photo of SOURCE: a folder, a pattern such as 'photos/**/*.jpg', or a CSV with a column image."""
+    print_any_name()
     if out.suffix.lower() not in (".csv", ".jsonl"):
         raise click.ClickException(f"--out is {out}; give a name that ends in .csv or .jsonl.")
     try:
@@ -85,7 +102,9 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
         describer = load_describer(settings.model, settings.precision)
     except (SettingsError, ModelError) as error:
         raise click.ClickException(str(error)) from None
-    left = [(name, path) for name, path in photos if name not in captions.done]
+    places = {} if copies is None else places_of(photos, copies)
+    missing = {name for name, place in places.items() if not place.exists()}
+    left = [(name, path) for name, path in photos if name not in captions.done or name in missing]
     bad: list[tuple[str, str]] = []
     with (
         open_library(settings) if key is not None else nullcontext() as library,
@@ -93,21 +112,27 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
     ):
         if library and key not in {each.name for each in library.keys.all() if not each.revoked}:
             raise click.ClickException(f"There is no key {key!r} in use; make one by deploy.main keys create {key}.")
+        captions.begin()
         for batch in batches(left, settings, bad, bar):
             try:
                 told = describer.describe_many([photo.image for _, _, photo in batch], lang, style)
             except NotTaught as error:
                 raise click.ClickException(f"the captioner cannot do that: {error}") from None
             for (name, path, photo), description in zip(batch, told):
+                caption, text = description.caption.text, description.text
                 if library:
-                    library.add(as_record(photo, description, KEY + key, SILENT), {"jpg": photo.jpeg})
-                if copies is not None:
+                    kept = library.add(as_record(photo, description, KEY + key, SILENT), {"jpg": photo.jpeg})
+                    caption, text = kept.mended or caption, kept.said
+                if name in missing:
                     try:
-                        write_copy(path, inside(copies, name), description.text, lang)
+                        write_copy(path, places[name], text, lang)
                     except AltTextError as error:
                         bad.append((name, str(error)))
-                caption = description.caption
-                captions.add(dict(zip(COLUMNS, (name, caption.text, round(caption.confidence, 4), lang), strict=True)))
+                elif name in places and not resume:
+                    bad.append((name, f"There is a file {places[name]} already, which stays as it is."))
+                if name not in captions.done:
+                    confidence = round(description.caption.confidence, 4)
+                    captions.add(dict(zip(COLUMNS, (name, caption, confidence, lang), strict=True)))
                 bar.update()
     captions.close()
     for name, reason in bad:
@@ -116,10 +141,13 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
     context.exit(1 if bad else 0)
 
 
-def inside(folder: Path, name: str) -> Path:
-    """Where the copy of the photo goes: as it lies in its own folder, but never outside of this one."""
-    path = Path(name)
-    return folder / (path.name if path.is_absolute() or ".." in path.parts else path)
+def places_of(photos: list[tuple[str, Path]], folder: Path) -> dict[str, Path]:
+    """Where the copy of each photo goes: as it lies in its own folder; where a name leads out of that, as all of them
+    lie below the folder that they share. So each has a place of its own, and never outside of `folder`."""
+    if any(Path(name).is_absolute() or ".." in Path(name).parts for name, _ in photos):
+        shared = Path(os.path.commonpath([path.resolve().parent for _, path in photos]))
+        return {name: folder / path.resolve().relative_to(shared) for name, path in photos}
+    return {name: folder / name for name, _ in photos}
 
 
 def photos_of(source: str) -> list[tuple[str, Path]]:
@@ -140,7 +168,7 @@ def photos_of(source: str) -> list[tuple[str, Path]]:
 
 def column_of(path: Path) -> list[str]:
     """The column image, each photo once."""
-    with open(path, encoding="utf-8-sig", newline="") as file:
+    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         rows = csv.DictReader(file)
         if "image" not in (rows.fieldnames or ()):
             raise click.ClickException(f"{path} has no column image; its first line must name the columns.")

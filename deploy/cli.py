@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from model.ways import LANGUAGES, STYLES, NotTaught
 @click.pass_context
 def describe(context: click.Context, lang: str, style: str, as_json: bool, photos: tuple[str, ...]) -> None:
     """Print what photos show. A bad photo is told in its place, and the exit status is then 1."""
+    print_any_name()
     try:
         describer = load_describer(context.obj.model, context.obj.precision)
     except ModelError as error:
@@ -48,10 +50,16 @@ def describe(context: click.Context, lang: str, style: str, as_json: bool, photo
     context.exit(1 if bad else 0)
 
 
+def print_any_name() -> None:
+    """A file's name is bytes, and need not be text."""
+    sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def open_photo(path: str | Path, settings: Settings) -> Photo:
     """Checked as an upload is. Raises UploadError."""
     try:
-        data = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            data = file.read(settings.max_bytes + 1)
     except OSError as error:
         raise UploadError(400, "Unreadable file", f"The file cannot be read: {error.strerror}.") from None
     return read_photo(data, max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)

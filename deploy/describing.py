@@ -1,8 +1,10 @@
 """One upload -> one kept Record, and a Record's words mended: the ways that the API and the pages share."""
 
+import re
 import time
+import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import current_app
 from flask_babel import force_locale, lazy_gettext
@@ -71,7 +73,7 @@ class Options:
         if style not in STYLES:
             raise Problem(422, "Unknown style", f"style is '{style}'; use caption, long or guide.")
         rate = fields.get("rate") or None
-        if rate is not None and not (rate.isascii() and rate.isdigit() and int(rate) in RATES):
+        if rate is not None and not (re.fullmatch("[0-9]{1,3}", rate) and int(rate) in RATES):
             raise Problem(
                 422,
                 "Unusable rate",
@@ -93,8 +95,8 @@ def with_doubt(description: str, confidence: float, language: str) -> str:
 
 def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, bool]:
     """Check, describe, speak and keep the photo in `data` for `owner` -> its record, and whether it is new: the same
-    photo asked about in the same way is described once, unless the model changed. If speech fails the record says
-    why, and is kept.
+    photo asked about in the same way is described once, unless the model changed, and spoken anew if it was kept
+    without sound or at another rate. If speech fails the record says why, and is kept.
 
     Raises UploadError for a photo that cannot be used and Problem if there is no model.
     """
@@ -102,10 +104,10 @@ def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, 
     photo = read_photo(data, max_bytes=here.settings.max_bytes, max_pixels=here.settings.max_pixels)
     clock.lap("read")
     if here.inference.about:
-        way = (here.inference.about.name, options.language, options.style, options.rate)
+        way = (here.inference.about.name, options.language, options.style)
         known = here.library.records.same(owner, photo.sha256, *way)
         if known:
-            return known, False
+            return _heard(known, options.rate), False
     try:
         told = here.inference.describe(photo.image, options.language, options.style)
     except ModelError as error:
@@ -150,13 +152,32 @@ def as_record(
 
 
 def mend(record: Record, words: str) -> Record:
-    """Let its owner's `words` hold for the photo, spoken too; none of them give the machine's back. Raises Problem."""
+    """Let its owner's `words` hold for the photo, spoken too; none of them, or the machine's own, give the machine's
+    back. Raises Problem."""
+    # What is no character, half a pair of surrogates or a control code, neither databases nor voices take.
+    words = "".join(" " if unicodedata.category(each) in ("Cc", "Cs") else each for each in words)
     words = " ".join(words.split())
     if len(words) > MOST_WORDS:
         raise Problem(422, "Too long", _("These words are too long; use at most %(most)s characters.", most=MOST_WORDS))
-    spoken = words or with_doubt(record.description, record.confidence, record.language)
-    sound, audio_error = speak(spoken, record.language, record.rate)
+    if words == record.description:
+        words = ""
+    sound, audio_error = _spoken(replace(record, mended=words or None))
     return parts().library.mend(record, words or None, audio_error, sound)
+
+
+def _heard(record: Record, rate: int | None) -> Record:
+    """The record with sound at that rate, or as it is if that cannot be had."""
+    if record.audio_error is None and record.rate == rate:
+        return record
+    wanted = replace(record, rate=rate)
+    sound, audio_error = _spoken(wanted)
+    return parts().library.mend(wanted, record.mended, None, sound) if audio_error is None else record
+
+
+def _spoken(record: Record) -> tuple[dict[str, bytes], str | None]:
+    """What `speak` gives for the words that hold."""
+    words = record.mended or with_doubt(record.description, record.confidence, record.language)
+    return speak(words, record.language, record.rate)
 
 
 def speak(text: str, language: str, rate: int | None) -> tuple[dict[str, bytes], str | None]:

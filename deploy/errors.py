@@ -34,6 +34,7 @@ class Problem(Exception):
 def install(app: Flask) -> None:
     app.register_error_handler(Problem, lambda problem: answer(problem, problem.headers))
     app.register_error_handler(UploadError, answer)
+    app.register_error_handler(RecursionError, lambda error: answer(too_deep()))  # of the JSON reader
     app.register_error_handler(NoRoom, lambda error: answer(no_room()))
     app.register_error_handler(HTTPException, lambda error: answer(explain(error), error.get_response().headers))
     app.after_request(drain)
@@ -43,6 +44,10 @@ def no_room() -> Problem:
     return Problem(
         507, "No room", _("There is no room for more photos here; delete some, or ask who runs this service for room.")
     )
+
+
+def too_deep() -> Problem:
+    return Problem(422, "Too deep", "This JSON has lists within lists within lists; send a plain object.")
 
 
 def is_api() -> bool:
@@ -62,7 +67,7 @@ def answer(problem: Problem | UploadError, headers=None) -> Response:
         response = Response(json.dumps(body), problem.status, mimetype="application/problem+json")
     else:
         response = Response(render_template("error.html", sentence=sentence(problem)), problem.status)
-    for name in ("Allow", "Retry-After", "WWW-Authenticate"):
+    for name in ("Allow", "Content-Range", "Retry-After", "WWW-Authenticate"):
         if headers and name in headers:
             response.headers[name] = headers[name]
     return response
@@ -78,7 +83,9 @@ def sentence(problem: Problem | UploadError) -> str:
 def explain(error: HTTPException) -> Problem:
     """Our sentence for an error of the framework."""
     status = error.code or 500
-    if isinstance(error, RequestEntityTooLarge):
+    if isinstance(error, RequestEntityTooLarge) and (request.content_length or 0) <= (request.max_content_length or 0):
+        detail = _("The form has too many fields; send the photo, and nothing else that is not asked for.")
+    elif isinstance(error, RequestEntityTooLarge):
         most = current_app.extensions["sightline"].settings.max_bytes / 2**20
         detail = _("The photo is larger than %(most)s MB; send a smaller copy of it.", most=f"{most:.3g}")
     elif status == 404:

@@ -72,6 +72,8 @@ def remove(id: str):
 @api.output(EmptySchema, 204, description="All your photos, descriptions and sounds are gone.")
 def remove_all():
     """Delete all your photos and all that was told about them"""
+    if request.args:
+        raise Problem(422, "Unknown field", "This deletes all your photos and takes no fields; leave them out.")
     if owner():
         parts().library.delete_all(owner())
     return ""
@@ -81,7 +83,7 @@ def remove_all():
 @api.output(FileSchema(type="string", format="binary"), content_type="application/zip", description="A ZIP archive.")
 def export():
     """Take all along: your photos, captions.json and captions.csv in a ZIP archive"""
-    if owner() is None:
+    if owner() is None or not parts().library.records.newest(owner(), 1):
         raise Problem(404, "Nothing kept", "Nothing is kept for you; describe a photo first.")
     file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
     parts().library.export(owner(), file, as_json)
@@ -95,11 +97,16 @@ def why(found: Found) -> list[str]:
     return ["looks like it"] * found.looks + [says] * bool(found.words)
 
 
+ONLY_WORDS = {
+    "language": "The captioner in use does not know the language of the search; only words were searched.",
+    "captioner": "The captioner could not be started; only words were searched.",
+    "others": "Photos that another captioner described were searched by words alone; send them again to change that.",
+}
+
+
 def message(wish: Wish, answer: Answer) -> str | None:
     """What a list of photos does not say."""
-    parts = []
-    if wish.query and not answer.by_likeness:
-        parts.append("The captioner in use does not know the language of the search; only words were searched.")
-    if wish.query and not answer.found:
-        parts.append("No good match.")
-    return " ".join(parts) or None
+    said = [ONLY_WORDS[answer.only_words]] if answer.only_words else []
+    if wish.query and not answer.found and not wish.cursor:
+        said.append("No good match.")
+    return " ".join(said) or None

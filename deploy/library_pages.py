@@ -9,7 +9,7 @@ from deploy.access import find, is_mine, my_record, owner
 from deploy.describing import doubt_about, mend, parts
 from deploy.errors import Problem, sentence
 from deploy.finding import Wish, look
-from deploy.library import Found, Record
+from deploy.library import ALWAYS, Found, Record
 
 pages = Blueprint("library_pages", __name__)
 SIMILAR = 6
@@ -29,6 +29,7 @@ def library() -> str | tuple[str, int]:
         wish=wish,
         fields=fields,
         answer=answer,
+        in_period=wish.period != ALWAYS,
         why=why,
         problem=problem and sentence(problem),
         deleted="deleted" in request.args,
@@ -79,8 +80,17 @@ def delete_all() -> Response:
 def show_photo(record: Record, **more) -> str:
     mine = is_mine(record)
     similar = parts().library.search.similar(record, SIMILAR) if mine else []
-    doubt = "" if record.mended else doubt_about(record.confidence)
-    return render_template("photo.html", record=record, doubt=doubt, mine=mine, similar=similar, **more)
+    return render_template("photo.html", record=record, doubt=doubt_of(record), mine=mine, similar=similar, **more)
+
+
+@pages.app_context_processor
+def words() -> dict:
+    return {"doubt_of": doubt_of}
+
+
+def doubt_of(record: Record) -> str:
+    """Words to put before what is said of a photo; none before its owner's."""
+    return "" if record.mended else doubt_about(record.confidence)
 
 
 def why(found: Found) -> str:

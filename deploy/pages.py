@@ -7,7 +7,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from deploy.access import owner_from_now_on
-from deploy.api import has_content
+from deploy.api import is_chosen
 from deploy.describing import Options, describe_upload
 from deploy.errors import Problem, explain, is_api, no_room, sentence
 from deploy.library import NoRoom
@@ -48,7 +48,13 @@ def icon() -> Response:
 @pages.app_context_processor
 def words() -> dict:
     """What every template may use."""
-    return {"page_language": str(get_locale()), "language_names": LANGUAGE_NAMES}
+    return {"page_language": str(get_locale()), "language_names": LANGUAGE_NAMES, "in_language": in_language}
+
+
+def in_language(code: str) -> str:
+    """This page in another language; where a form was answered, the page of the form."""
+    endpoint = request.endpoint if request.endpoint != "library_pages.change" else "library_pages.photo"
+    return url_for(endpoint, **{**(request.view_args or {}), **request.args, "lang": code})
 
 
 def page_language() -> str:
@@ -61,7 +67,7 @@ def page_language() -> str:
 
 def chosen_photo() -> bytes:
     """The bytes of the one photo in the form. Raises Problem."""
-    files = [request.files[name] for name in PICKERS if name in request.files and has_content(request.files[name])]
+    files = [request.files[name] for name in PICKERS if name in request.files and is_chosen(request.files[name])]
     if not files:
         raise Problem(400, "No photo", _("No photo was chosen; choose a photo or take one, then ask again."))
     if len(files) > 1:

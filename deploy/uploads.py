@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 
+import numpy as np
 import pillow_heif
 from PIL import Image, ImageChops, ImageCms, ImageFile
 
@@ -165,7 +166,10 @@ def _orientation(image: ImageFile.ImageFile) -> int:
 def _opaque(image: Image.Image) -> Image.Image:
     """Any mode -> L, RGB or CMYK; what is transparent becomes white."""
     if image.mode.startswith("I;16"):
-        return image.point(lambda value: value * (1 / 256)).convert("L")  # a bare convert would clip at 255
+        grey = image.point(lambda value: value * (1 / 256)).convert("L")  # a bare convert would clip at 255
+        if "transparency" in image.info:
+            grey.paste(255, mask=Image.fromarray(np.asarray(image) == image.info["transparency"]))
+        return grey
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
         return ImageChops.invert(image)  # Pillow takes every CMYK JPEG for an inverted one, as Adobe writes them
     if image.has_transparency_data:

@@ -9,8 +9,8 @@ import errno
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,19 +92,41 @@ class Library:
 
     def mend(self, record: Record, words: str | None, audio_error: str | None, sound: Mapping[str, bytes]) -> Record:
         """Let the owner's `words` hold for the record, or the machine's again for None, and the `sound` by kind that
-        speaks them. -> the record as it now is. Raises NoRoom, OSError or SQLAlchemyError."""
+        speaks them. -> the record as it now is. Raises NoRoom, OSError or SQLAlchemyError and leaves all as it was."""
         mended = replace(record, mended=words, audio_error=audio_error)
+        names = {f"{record.id}.{kind}": data for kind, data in sound.items()}
         with _room():
-            self.files.write({f"{record.id}.{kind}": data for kind, data in sound.items()})
-            if not self.records.change(mended):  # deleted since we looked
-                self.files.delete(*(f"{record.id}.{kind}" for kind in sound))
+            before = self._there(names)
+            self.files.write(names)
+            try:
+                known = self.records.change(mended)
+            except SQLAlchemyError:
+                self.files.write(before)
+                raise
+            if not known:  # deleted since we looked
+                self.files.delete(*names)
         return mended
 
+    def _there(self, names: Iterable[str]) -> dict[str, bytes]:
+        """Those of the files that are there."""
+        found = {}
+        for name in names:
+            with suppress(FileNotFoundError):
+                found[name] = self.files.read(name)
+        return found
+
     def delete(self, id: str) -> bool:
-        """Remove all of a record; False if there is none."""
-        found = self.records.delete(id)
+        """Remove all of a record; False if there is none. Raises NoRoom or SQLAlchemyError."""
+        names = [f"{id}.{kind}" for kind in KINDS]
+        try:
+            with _room():
+                found = self.records.delete(id)
+        except NoRoom:  # a database needs room to forget: that of the files
+            self.files.delete(*names)
+            with _room():
+                found = self.records.delete(id)
         if found:
-            self.files.delete(*(f"{id}.{kind}" for kind in KINDS))
+            self.files.delete(*names)
         return found
 
     def delete_all(self, owner: str) -> int:

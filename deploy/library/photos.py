@@ -24,7 +24,8 @@ class Files:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, contents: Mapping[str, bytes]) -> None:
-        """Write each under a temporary name, to the disk, then rename all. Raises OSError and leaves nothing."""
+        """Write each under a temporary name, to the disk, then rename all. Raises OSError and leaves what was there."""
+        new = [name for name in contents if not (self.folder / name).exists()]
         temporary = {name: self.folder / f".{name}.{secrets.token_hex(4)}" for name in contents}
         try:
             for name, data in contents.items():
@@ -38,7 +39,7 @@ class Files:
         except OSError:
             for path in temporary.values():
                 path.unlink(missing_ok=True)
-            self.delete(*contents)
+            self.delete(*new)
             raise
 
     def read(self, name: str) -> bytes:
@@ -80,12 +81,13 @@ class Objects:
         self._names()
 
     def write(self, contents: Mapping[str, bytes]) -> None:
-        """Raises OSError and leaves nothing."""
+        """Raises OSError and leaves nothing that is new."""
+        new = [name for name in contents if not self._store.exists(self._at(name))]
         try:
             for name, data in contents.items():
                 self._store.pipe_file(self._at(name), data)
         except Exception as error:
-            self.delete(*contents)
+            self.delete(*new)
             raise _as_os_error(error) from error
 
     def read(self, name: str) -> bytes:

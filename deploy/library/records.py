@@ -168,7 +168,7 @@ class Records:
         """Keep `record`, unless its owner was told the same already, -> what is kept."""
         values = asdict(record) | {"words": record.words}
         del values["number"]  # the database gives it
-        way = (record.owner, record.sha256, record.model, record.language, record.style, record.rate)
+        way = (record.owner, record.sha256, record.model, record.language, record.style)
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(record.owner))))
@@ -181,10 +181,15 @@ class Records:
         with self.engine.connect() as connection:
             return _one(connection, table.c.id == id)
 
-    def same(self, owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> Record | None:
+    def same(self, owner: str, sha256: str, model: str, language: str, style: str) -> Record | None:
         """What the owner has been told of that photo by that model in that way."""
         with self.engine.connect() as connection:
-            return _one(connection, _same(owner, sha256, model, language, style, rate))
+            return _one(connection, _same(owner, sha256, model, language, style))
+
+    def are_all_of(self, owner: str, model: str) -> bool:
+        """Whether no other model described a photo of the owner."""
+        with self.engine.connect() as connection:
+            return _one(connection, and_(table.c.owner == owner, table.c.model != model)) is None
 
     def newest(self, owner: str, limit: int, before: int | None = None, period: Period = ALWAYS) -> list[Record]:
         """The owner's records, newest first, those with a number below `before`."""
@@ -223,7 +228,7 @@ class Records:
 
     def change(self, record: Record) -> bool:
         """Keep the owner's words and what became of the sound; False if the record is gone."""
-        changed = {"mended": record.mended, "audio_error": record.audio_error, "words": record.words}
+        changed = {name: getattr(record, name) for name in ("mended", "audio_error", "rate", "words")}
         with self._writing.begin() as connection:
             found = connection.execute(update(table).where(table.c.id == record.id).values(**changed))
             return found.rowcount > 0
@@ -266,12 +271,11 @@ def _among(owner: str, numbers: Sequence[int]) -> ColumnElement[bool]:
     return and_(table.c.owner == owner, table.c.number.in_(numbers))
 
 
-def _same(owner: str, sha256: str, model: str, language: str, style: str, rate: int | None) -> ColumnElement[bool]:
+def _same(owner: str, sha256: str, model: str, language: str, style: str) -> ColumnElement[bool]:
     return and_(
         table.c.owner == owner,
         table.c.sha256 == sha256,
         table.c.model == model,
         table.c.language == language,
         table.c.style == style,
-        table.c.rate.is_not_distinct_from(rate),
     )

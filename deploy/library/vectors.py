@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,14 @@ class Index:
         self.sum += added.sum(0)
         self.last = rows[-1][0]
 
+    def remove(self, numbers: np.ndarray) -> None:
+        """Forget these, if they are there."""
+        import faiss
+
+        for place in np.flatnonzero(np.isin(faiss.vector_to_array(self.vectors.id_map), numbers)).tolist():
+            self.sum -= self.vectors.index.reconstruct(place)
+        self.vectors.remove_ids(numbers)
+
     def nearest(self, vector: np.ndarray, most: int, among: np.ndarray | None) -> Nearest:
         """Of the numbers `among` alone, unless None; deleted records too."""
         import faiss
@@ -78,16 +86,19 @@ class FaissVectors:
         """The owner's photos of that period, embedded by `model`, that are nearest to `vector`, (D,) float32 of
         length 1."""
         among = None if period == ALWAYS else np.array(self._records.of_period(owner, period), np.int64)
-        for _ in range(2):
+        while True:
             index = self._index(owner, model)
             with index.lock:
                 index.read(self._records.embeddings(owner, model, index.last))
                 found = index.nearest(vector, most, among)
             there = np.isin(found.numbers, list(self._records.present(owner, found.numbers.tolist())))
-            if 2 * there.sum() >= len(there):
-                break
-            self.forget(owner)  # most of what was found is deleted: read all anew
-        return replace(found, numbers=found.numbers[there], cosines=found.cosines[there])
+            if there.all():
+                return found
+            if 2 * there.sum() < len(there):
+                self.forget(owner)  # most of what was found is deleted: read all anew
+            else:
+                with index.lock:
+                    index.remove(found.numbers[~there])
 
     def mean_cosine(self, owner: str, model: str, vector: np.ndarray) -> float:
         """Of all the owner's photos, as `nearest` has last read them."""

@@ -3,11 +3,17 @@ const form = document.getElementById("ask");
 const status = document.getElementById("status");
 const result = document.getElementById("result");
 const pickers = form.querySelectorAll("input[type=file]");
+const LONGEST_MS = 60_000;
 let busy = false;
 
-function say(node, className) {
+function say(className, ...nodes) {
   status.className = className;
-  status.replaceChildren(node);
+  status.replaceChildren(...nodes);
+}
+
+function setBusy(now) {
+  busy = now;
+  for (const button of form.querySelectorAll("button")) button.setAttribute("aria-disabled", now);
 }
 
 function words(text) {
@@ -22,10 +28,11 @@ function show(page) {
   if (told) {
     const heading = document.createElement("h2");
     heading.append(...told.childNodes);
-    say(heading, "told");
+    const care = page.getElementById("care");
+    say("told", heading, ...(care ? [care] : []));
     result.replaceChildren(...page.getElementById("rest").childNodes);
   } else if (problem) {
-    say(words(problem.textContent.trim()), "problem");
+    say("problem", words(problem.textContent.trim()));
   } else {
     throw new Error("an answer that is not a page of ours");
   }
@@ -34,24 +41,28 @@ function show(page) {
 async function ask(button) {
   const body = new FormData(form);
   if (button) body.set(button.name, button.value);
-  const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+  const signal = AbortSignal.timeout(LONGEST_MS);
+  const response = await fetch(form.action, { method: "POST", body, signal, headers: { Accept: "text/html" } });
   show(new DOMParser().parseFromString(await response.text(), "text/html"));
 }
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  if (busy) return;
-  busy = true;
+  if (busy) {
+    say("busy", words(form.dataset.waiting));
+    return;
+  }
+  setBusy(true);
   document.getElementById("problem")?.remove();
   result.replaceChildren();
-  say(words(form.dataset.describing), "busy");
+  say("busy", words(form.dataset.describing));
   try {
     await ask(event.submitter);
   } catch {
-    say(words(form.dataset.failed), "problem");
+    say("problem", words(form.dataset.failed));
   }
   status.scrollIntoView({ block: "nearest" });
-  busy = false;
+  setBusy(false);
 });
 
 // One photo a question: the picker used last counts.

@@ -16,11 +16,17 @@ PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="session")
-def browser(chromium):
+def launch(chromium):
+    """Starts a browser, given what is to be unlike Playwright's own."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield lambda **more: playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS, **more)
+
+
+@pytest.fixture(scope="session")
+def browser(launch):
+    browser = launch()
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+from tests.browser.conftest import PATIENCE_MS
 from tests.conftest import SAMPLES
 
 CAT, CROSSING = SAMPLES / "chelsea.jpg", SAMPLES / "zebra_crossing.jpg"
@@ -91,6 +92,62 @@ def test_with_javascript_the_answer_is_said_politely_on_the_same_page(open_page,
     assert page.locator("audio").evaluate("player => player.paused && player.controls")
     page.wait_for_function("document.querySelector('#result img').naturalWidth > 0")  # it is there, and may be shown
     page.wait_for_function("document.querySelector('audio').duration > 0.3")
+    assert complaints(page) == []
+
+
+def test_the_care_that_a_guide_wants_is_said_with_it(open_page):
+    page = open_page()
+    page.set_input_files("#image", CROSSING)
+    page.get_by_role("button", name="What is ahead of me?").click()
+    page.get_by_role("status").get_by_text("Do not rely on it alone to walk or to cross.").wait_for()
+    assert page.get_by_text("Do not rely on it alone").count() == 1
+    assert complaints(page) == []
+
+
+def test_who_asks_again_too_early_is_told_to_wait(open_page):
+    page = open_page()
+    waiting = []
+    page.route(
+        "**/?lang=en", lambda route: waiting.append(route) if route.request.method == "POST" else route.fallback()
+    )
+    page.set_input_files("#image", CAT)
+    page.get_by_role("button", name="Describe the photo").click()
+    page.get_by_role("status").get_by_text("Describing the photo…").wait_for()
+    guide = page.get_by_role("button", name="What is ahead of me?")
+    assert guide.get_attribute("aria-disabled") == "true"
+    guide.press("Enter")
+    page.get_by_role("status").get_by_text("Still describing the photo; please wait.").wait_for()
+    (route,) = waiting
+    route.continue_()
+    page.wait_for_selector("#result img")
+    assert guide.get_attribute("aria-disabled") == "false"
+
+
+def test_what_was_deleted_does_not_come_back_by_going_back(launch, service):
+    """In a browser that keeps pages to go back to, as people's do."""
+    browser = launch(ignore_default_args=["--disable-back-forward-cache"])
+    page = browser.new_page(base_url=service.url, locale="en")
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto("/")
+    page.set_input_files("#image", CAT)
+    page.get_by_role("button", name="Describe the photo").click()
+    page.wait_for_selector("#result img")
+    page.get_by_role("link", name="Your photos").click()
+    page.locator(".photos a").click()
+    page.get_by_role("link", name="Delete this photo").click()
+    page.get_by_role("button", name="Yes, delete").click()
+    page.get_by_role("status").get_by_text("Deleted.").wait_for()
+    for _ in range(4):
+        page.go_back()
+        page.wait_for_load_state()
+        assert page.locator("img").count() == 0
+    browser.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/library", "/api/docs"])
+def test_twice_as_large_letters_fit_a_small_phone(open_page, path):
+    page = open_page(path, viewport={"width": 320, "height": 640})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
     assert complaints(page) == []
 
 

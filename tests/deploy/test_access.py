@@ -180,6 +180,11 @@ def test_too_many_requests_are_told_when_to_come_back(app, tmp_path, describer, 
     assert client.get("/healthz").status_code == 200
     elsewhere = {"REMOTE_ADDR": "192.0.2.1"}
     assert client.get("/api/v1/images", environ_overrides=elsewhere).status_code == 200
+    guesser = {"REMOTE_ADDR": "192.0.2.2"}
+    guesses = [
+        client.get("/api/v1/images", headers={"X-API-Key": f"guess{i}"}, environ_overrides=guesser) for i in range(9)
+    ]
+    assert guesses[0].status_code == 401 and guesses[-1].status_code == 429
     key = {"X-API-Key": limited.extensions["sightline"].library.keys.create("quick", "5/m")}
     assert [client.get("/api/v1/images", headers=key).status_code for _ in range(6)] == [200] * 5 + [429]
     limited.extensions["sightline"].library.close()

@@ -76,6 +76,23 @@ def test_a_photo_is_described_spoken_and_kept(client, cat):
         assert sound.getnframes() / sound.getframerate() > 0.3
     part = client.get(told["audio"]["url"], headers={"Range": "bytes=0-9"})  # players seek
     assert (part.status_code, part.data) == (206, mp3.data[:10])
+    for odd in ("junk", "bytes=5-2", "bytes=0-1,4-5"):
+        assert client.get(told["audio"]["url"], headers={"Range": odd}).data == mp3.data
+    beyond = client.get(told["audio"]["url"], headers={"Range": "bytes=99999999-"})
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{len(mp3.data)}")
+
+
+def test_a_form_of_many_parts_is_not_called_a_large_photo(client, cat):
+    answer = send(client, cat, **{f"field{i}": "x" for i in range(2000)})
+    assert is_problem(answer, 413, "The form has too many fields; send the photo")
+
+
+def test_delete_all_takes_no_fields(client, cat, stored):
+    send(client, cat)
+    assert is_problem(client.delete("/api/v1/images?until=2001-01-01"), 422, "deletes all your photos and takes no")
+    assert len(stored()) == 3
+    assert client.delete("/api/v1/images").status_code == 204 and stored() == []
+    assert is_problem(client.get("/api/v1/export"), 404, "Nothing is kept for you")
 
 
 def test_delete_removes_all_of_it(client, cat, stored):
@@ -139,6 +156,7 @@ def test_a_photo_that_cannot_be_used_is_one_sentence_and_not_stored(client, stor
         ("?style=poem", "style is 'poem'; use caption, long or guide"),
         ("?rate=79", "rate is '79'; use a whole number of words a minute from 80 to 450"),
         ("?rate=451", "from 80 to 450"),
+        ("?rate=" + "4" * 5000, "from 80 to 450"),
         ("?rate=fast", "from 80 to 450"),
         ("?rate=²", "from 80 to 450"),
         ("?language=id", "no field 'language'; use image, lang, style and rate"),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -117,6 +118,7 @@ def test_a_csv_and_a_pattern_name_the_photos(tmp_path, photos):
         (("nowhere", "--out", "{tmp}/x.csv"), "There is no photo in nowhere; give a folder"),
         ((SAMPLES, "--out", "x.txt"), "give a name that ends in .csv or .jsonl"),
         ((SAMPLES / "*.jpg", "--out", "{tmp}/x.csv", "--library", "nobody"), "There is no key 'nobody' in use"),
+        ((SAMPLES, "--out", "/proc/x/y.csv"), "y.csv cannot be written"),
         ((SAMPLES, "--resume", "--out", "{tmp}/other.csv"), "holds something else than captions"),
         (("{tmp}/other.csv", "--out", "{tmp}/x.csv"), "has no column image"),
     ],
@@ -129,12 +131,67 @@ def test_what_cannot_be_done_is_one_sentence(tmp_path, arguments, sentence):
         and sentence in done.stderr
         and (done.exception is None or isinstance(done.exception, SystemExit))
     )
-    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n"
+    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n" and not (tmp_path / "x.csv").exists()
 
 
 def test_a_copy_never_takes_the_place_of_a_photo(tmp_path):
     shutil.copy(SAMPLES / "chelsea.jpg", tmp_path / "a.jpg")
     before = (tmp_path / "a.jpg").read_bytes()
     done = bulk(tmp_path, "--out", tmp_path / "c.csv", "--write-metadata", tmp_path)
-    assert done.exit_code == 1 and "would take the place of the photo" in done.stderr
+    assert done.exit_code == 1 and "a.jpg already, which stays as it is" in done.stderr
     assert (tmp_path / "a.jpg").read_bytes() == before and len(rows_of(tmp_path / "c.csv")) == 1
+
+
+def test_copies_of_like_names_have_places_of_their_own_and_spare_what_is_there(tmp_path, photos):
+    shutil.copy(SAMPLES / "camera.jpg", photos / "more" / "a.jpg")
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (copies / "a.jpg").write_bytes(b"of somebody else")
+    done = bulk(photos / "**/a.jpg", "--out", tmp_path / "c.csv", "--write-metadata", copies)
+    assert done.exit_code == 1 and f"There is a file {copies / 'a.jpg'} already" in done.stderr
+    assert (copies / "a.jpg").read_bytes() == b"of somebody else"
+    with Image.open(copies / "more" / "a.jpg") as copy, Image.open(photos / "more" / "a.jpg") as original:
+        assert copy.tobytes() == original.tobytes()
+    assert len(rows_of(tmp_path / "c.csv")) == 2
+
+
+def test_a_copy_that_is_missing_is_made_by_resuming(tmp_path, photos):
+    arguments = (photos, "--out", tmp_path / "c.jsonl", "--write-metadata", tmp_path / "copies")
+    assert bulk(*arguments).exit_code == 1
+    before = (tmp_path / "c.jsonl").read_text()
+    (tmp_path / "copies" / "a.jpg").unlink()
+    (photos / "c.jpg").unlink()
+    assert bulk(*arguments, "--resume").exit_code == 0
+    assert (tmp_path / "copies" / "a.jpg").exists() and (tmp_path / "c.jsonl").read_text() == before
+
+
+@pytest.mark.parametrize("out", ["c.csv", "c.jsonl"])
+def test_names_need_not_be_text(tmp_path, out):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = [os.fsdecode(b"caf\xe9.jpg"), "line\u2028.jpg"]
+    for name in names:
+        shutil.copy(SAMPLES / "chelsea.jpg", folder / name)
+    assert bulk(folder, "--out", tmp_path / out).exit_code == 0
+    before = (tmp_path / out).read_bytes()
+    assert before.count(b"\n") == (3 if out == "c.csv" else 2)
+    done = bulk(folder, "--out", tmp_path / out, "--resume")
+    assert done.exit_code == 0 and (tmp_path / out).read_bytes() == before
+    if out == "c.csv":
+        assert bulk(tmp_path / out, "--out", tmp_path / "again.csv").exit_code == 1  # they lie in another folder
+
+
+def test_the_owners_words_are_the_alt_text(tmp_path, photos, describer):
+    settings = {"SIGHTLINE_INSTANCE": str(tmp_path / "instance")}
+    library = Library(tmp_path / "instance")
+    library.keys.create("album")
+    assert bulk(photos, "--out", tmp_path / "1.csv", "--library", "album", **settings).exit_code == 1
+    (record,) = [each for each in library.records.newest("key:album", 9) if "cat" in each.caption]
+    library.mend(record, "Chelsea asleep", record.audio_error, {})
+    copies = tmp_path / "copies"
+    arguments = ("--out", tmp_path / "2.csv", "--library", "album", "--write-metadata", copies)
+    assert bulk(photos, *arguments, **settings).exit_code == 1
+    assert rows_of(tmp_path / "2.csv")[0]["caption"] == "Chelsea asleep"
+    with pyexiv2.Image(str(copies / "a.jpg")) as image:
+        assert image.read_xmp()[ALT_TEXT]['lang="x-default"'] == "Chelsea asleep"
+    library.close()

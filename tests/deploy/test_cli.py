@@ -12,6 +12,16 @@ ROOT = Path(__file__).parents[2]
 CAT, DOG = "data/samples/chelsea.jpg", "data/samples/coffee.jpg"
 
 
+def test_a_name_that_is_no_text_ends_nothing(tmp_path):
+    name = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    name.write_bytes(Path(CAT).read_bytes())
+    for more in ((), ("--json",)):
+        done = run_main("describe", *more, str(name), DOG, PYTHONIOENCODING="utf-8:strict")
+        assert done.returncode == 0 and done.stderr == ""
+        first, second = done.stdout.splitlines()
+        assert "caf\\udce9.jpg" in first and DOG in second
+
+
 def test_photos_are_described_in_order_and_a_bad_one_in_its_place(tmp_path):
     (tmp_path / "text.jpg").write_text("no photo")
     paths = [CAT, str(tmp_path / "text.jpg"), str(tmp_path / "none.jpg"), DOG]

@@ -1,5 +1,6 @@
 import io
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,8 @@ CATALOGUE = DEPLOY / "translations" / "id" / "LC_MESSAGES" / "messages"
 
 
 def ask(client, query="", **form):
-    form = {name: (io.BytesIO(value), "p.jpg") if isinstance(value, bytes) else value for name, value in form.items()}
+    """As browsers send it: what was not chosen, b"", is a nameless empty file."""
+    form = {name: (io.BytesIO(v), "p.jpg" if v else "") if isinstance(v, bytes) else v for name, v in form.items()}
     return client.post("/" + query, data=form, content_type="multipart/form-data")
 
 
@@ -206,3 +208,39 @@ def test_pages_hold_no_inline_script_or_style(app, client):
         assert page.all("style") == []
         assert all("src" in script for script in page.all("script"))
         assert not [a for _, a in page.tags if "style" in a or any(name.startswith("on") for name in a)]
+
+
+def test_a_chosen_photo_that_is_empty_is_called_so(client):
+    answer = client.post("/", data={"image": (io.BytesIO(), "p.jpg")}, content_type="multipart/form-data")
+    assert answer.status_code == 400 and "The upload is empty; choose a photo and send it again." in answer.text
+
+
+def test_a_period_without_photos_is_not_an_empty_library(app, client):
+    kept(app)
+    page = client.get("/library?until=2001-01-01").text
+    assert "No photos between these dates" in page and "No photos yet" not in page
+    answer = client.get("/library?since=2026-12-01&until=2026-01-01&lang=id")
+    assert answer.status_code == 422 and "Hari pertama jatuh setelah hari terakhir" in answer.text
+    today = f"{datetime.now(UTC):%Y%m%d}"
+    assert "A &lt;b&gt;bold&lt;/b&gt; cat." in client.get(f"/library?since={today}&until={today}").text
+
+
+def test_every_link_keeps_the_language_of_the_page(app, client):
+    path = kept(app)
+    kept(app, description="Another cat.")
+    assert f'href="{path}?lang=id"' in client.get("/library?lang=id").text
+    assert "?lang=id" in client.get(path + "?lang=id").text and '?lang="' not in client.get(path + "?lang=id").text
+    found = client.get("/library?q=cat&since=2026-01-01&lang=en").text
+    assert 'href="/library?q=cat&amp;since=2026-01-01&amp;lang=id"' in found
+    refused = client.post(path + "/mend?lang=en", data={"description": "x" * 501})
+    assert refused.status_code == 422 and f'href="{path}?lang=id"' in refused.text
+
+
+def test_a_doubtful_description_is_nowhere_told_as_a_fact(app, client):
+    path = kept(app, confidence=0.3)
+    for page in (client.get(path).text, client.get(path + "/delete").text):
+        assert page.count("Probably wrong, at least in part. It could be:") >= 1
+    assert "<title>Probably wrong" in client.get(path).text
+    assert "perhaps wrong" in client.get("/library").text
+    client.post(path + "/mend", data={"description": "My cat"})
+    assert "perhaps wrong" not in client.get("/library").text and "<title>My cat" in client.get(path).text

@@ -7,18 +7,20 @@ import random
 import resource
 import secrets
 import signal
+import subprocess
 import threading
 import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from deploy.library import Library
-from tests.conftest import Service
+from deploy.library import Library, NoRoom
+from tests.conftest import OWNER, Service, a_record
 from tests.deploy.test_server import children
 
 WRITES, ASKING, CLIENTS, BUSY_S = 200, 4, 16, 5.0
@@ -34,7 +36,9 @@ def new_photo() -> bytes:
 
 def ask(service, key, method, path, data=None):
     """-> status and JSON; status 0 where a worker died with the request."""
-    request = urllib.request.Request(service.url + path, data=data, method=method, headers={"X-API-Key": key})
+    request = urllib.request.Request(
+        service.url + path, data=data, method=method, headers={"X-API-Key": key, "Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
             body = answer.read()
@@ -98,17 +102,53 @@ def test_a_full_disk_is_said_and_what_is_there_can_be_read(place):
     try:
         status, told = ask(service, key, "POST", "/api/v1/describe", new_photo())
         assert status == 201
+        _, sound = ask(service, key, "GET", told["audio"]["url"])
         (worker,) = children(service.process.pid)
         unlimited = resource.prlimit(worker, resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
         status, problem = ask(service, key, "POST", "/api/v1/describe", new_photo())
         assert status == 507 and "no room for more photos here; delete some" in problem["detail"]
         assert ask(service, key, "GET", f"/api/v1/images/{told['id']}") == (200, told)
+        words = json.dumps({"description": "My own words"}).encode()
+        status, problem = ask(service, key, "PATCH", f"/api/v1/images/{told['id']}", words)
+        assert status == 507 and "no room" in problem["detail"]
+        assert ask(service, key, "GET", f"/api/v1/images/{told['id']}") == (200, told)
+        assert ask(service, key, "GET", told["audio"]["url"]) == (200, sound)
         resource.prlimit(worker, resource.RLIMIT_FSIZE, unlimited)
         assert ask(service, key, "POST", "/api/v1/describe", new_photo())[0] == 201
     finally:
         service.stop()
     assert len(library.records.newest("key:busy", 10)) == 2
     assert len(os.listdir(folder / "photos")) == 6
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 4 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("this user may not mount a disk")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_on_a_full_disk_one_can_still_delete(small_disk):
+    library = Library(small_disk)
+    first, second = (a_record() for _ in range(2))
+    for record in (first, second):
+        library.add(record, {"jpg": bytes(200_000), "mp3": b"sound", "wav": b"SOUND"})
+    with open(small_disk / "filler", "wb") as filler, suppress(OSError):
+        while True:
+            os.write(filler.fileno(), bytes(4096))
+    with pytest.raises(NoRoom):
+        library.add(a_record(), {"jpg": bytes(200_000)})
+    with pytest.raises(NoRoom):
+        library.mend(second, "x" * 500, None, {"mp3": bytes(200_000), "wav": b"WORDS"})
+    assert library.read(second, "mp3") == b"sound" and library.read(second, "wav") == b"SOUND"
+    assert library.delete(first.id) and library.get(first.id) is None
+    assert library.get(second.id).said == second.said
+    assert library.delete_all(OWNER) == 1 and not list((small_disk / "photos").iterdir())
+    library.close()
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)

@@ -4,18 +4,21 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
 from deploy.access import VISITOR
+from deploy.config import Settings
 from deploy.housekeeping import Housekeeper
 from deploy.library import Library, Period
 from deploy.library.vectors import vectors_of
 from deploy.library.words import by_words
+from deploy.main import create_app
 from model.retrieval import CANDIDATES, keywords
-from tests.conftest import OWNER, SAMPLES, a_record
+from tests.conftest import OWNER, SAMPLES, a_record, visitor
 
 DIMENSIONS = 64
 
@@ -140,6 +143,38 @@ def test_another_models_embeddings_are_not_compared(library):
     assert [each.record.model for each in library.search.find(OWNER, "cat", wider, "new")] == ["new", "old"]
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (r'{"description": "half a \ud800 pair"}', 200, "half a pair"),
+        (r'{"description": "a NUL\u0000 or a bell\u0007"}', 200, "a NUL or a bell"),
+        ('{"description": ' + "[" * 100_000, 422, None),
+    ],
+)
+def test_words_that_are_no_text_lose_nothing(client, app, body, status, said):
+    record = keep(app.extensions["sightline"].library)
+    answer = client.patch(f"/api/v1/images/{record.id}", data=body, content_type="application/json")
+    assert answer.status_code == status
+    assert client.get(f"/api/v1/images/{record.id}").get_json()["description"] == (said or record.description)
+
+
+def test_similar_photos_are_as_many_as_there_are_after_some_were_deleted(library):
+    first = keep(library, embedding=vector(1))
+    others = [keep(library, embedding=vector(i, vector(1), 0.5)) for i in range(2, 32)]
+    assert len(library.search.similar(first, 10)) == 10
+    gone = {found.record.id for found in library.search.similar(first, 10)[:4]}
+    for id in gone:
+        library.delete(id)
+    found = library.search.similar(first, 10)
+    assert len(found) == 10 and not gone & set(ids(found))
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
+    left = [first] + [record for record in others if record.id not in gone]
+    query = vector(99)
+    mean = np.mean([record.vector @ query for record in left])
+    library.search.find(OWNER, "nothing", query, "test")
+    assert library.search._vectors.mean_cosine(OWNER, "test", query) == pytest.approx(mean, abs=1e-4)
+
+
 def test_similar_photos_and_near_duplicates(library):
     first = keep(library, embedding=vector(1))
     twin = keep(library, embedding=vector(2, vector(1), 0.01))
@@ -204,11 +239,36 @@ def test_a_search_goes_on_where_it_stopped(client, app):
     assert len(seen) == len(set(seen)) == 5
 
 
-def test_no_good_match_is_said(client, app):
-    keep(app.extensions["sightline"].library)
+def test_no_good_match_is_said(client, app, cat):
+    told = client.post("/api/v1/describe", data=cat).get_json()
+    client.patch(f"/api/v1/images/{told['id']}", json={"description": "My cat"})
     answer = client.get("/api/v1/images?q=quarterly+report").get_json()
     assert (answer["images"], answer["next"], answer["message"]) == ([], None, "No good match.")
-    assert "No good match for “quarterly report”" in client.get("/library?q=quarterly+report").text
+    page = client.get("/library?q=quarterly+report").text
+    assert "No good match for “quarterly report”" in page and "searched" not in page
+    assert client.get("/api/v1/images?q=quarterly+report&cursor=20").get_json()["message"] is None  # past the end
+    keep(app.extensions["sightline"].library, description="A dog.", model="another")
+    answer = client.get("/api/v1/images?q=quarterly+report").get_json()
+    assert answer["message"].startswith("Photos that another captioner described were searched by words alone; send")
+    assert "were searched by words alone" in client.get("/library?q=quarterly+report").text
+    assert client.get("/api/v1/images?q=cat").get_json()["message"] is None
+
+
+def test_a_visitor_without_photos_is_told_nothing_false(app):
+    answer = app.test_client().get("/api/v1/images?q=cat").get_json()
+    assert (answer["images"], answer["message"]) == ([], "No good match.")
+    assert "language of the search" not in app.test_client().get("/library?q=cat").text
+
+
+def test_without_a_captioner_words_are_searched_and_it_is_said(tmp_path, speaker):
+    app = create_app(Settings(instance=tmp_path / "instance", model=tmp_path / "none"), speaker=speaker)
+    kept = keep(app.extensions["sightline"].library, description="A cat.")
+    client = visitor(app, OWNER)
+    answer = client.get("/api/v1/images?q=cat").get_json()
+    assert [image["id"] for image in answer["images"]] == [kept.id]
+    assert answer["message"] == "The captioner could not be started; only words were searched."
+    assert "The captioner could not be started" in client.get("/library?q=cat").text
+    app.extensions["sightline"].close()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +277,12 @@ def test_no_good_match_is_said(client, app):
         ("limit=0", "limit is '0'; use a whole number from 1 to 100"),
         ("limit=x", "limit is 'x'"),
         ("cursor=x", "cursor is 'x'; use the field next of an earlier answer"),
+        ("limit=" + "9" * 5000, "use a whole number from 1 to 100"),
+        (f"cursor={2**31}", "use the field next of an earlier answer"),
         ("since=yesterday", "yesterday is no date; write it as 2026-01-31"),
+        ("since=0001-01-01T00:00%2B14:00", "is no date"),
+        ("until=9999-12-31T23:59-14:00", "is no date"),
+        ("since=2026-12-01&until=2026-01-01", "The first day comes after the last; change one of them."),
         ("q=" + "x" * 501, "at most 500 characters"),
         ("lang=fr", "lang is 'fr'"),
         ("query=x", "There is no field 'query'; use q, limit"),
@@ -241,7 +306,27 @@ def test_the_same_photo_is_described_and_kept_once(client, cat, stored, app):
     assert client.post("/api/v1/describe?style=guide", data=cat).status_code == 201
     library = app.extensions["sightline"].library
     record = library.get(first.get_json()["id"])
-    assert library.records.same(OWNER, record.sha256, "another model", "en", "caption", None) is None
+    assert library.records.same(OWNER, record.sha256, "another model", "en", "caption") is None
+
+
+def test_at_another_rate_the_same_record_is_spoken_anew(client, cat, stored):
+    first = client.post("/api/v1/describe", data=cat).get_json()
+    wav = first["audio"]["url"].replace("mp3", "wav")
+    usual = len(client.get(wav).data)
+    again = client.post("/api/v1/describe?rate=400", data=cat)
+    assert (again.status_code, again.get_json()) == (200, first) and len(stored()) == 3
+    assert len(client.get(wav).data) < 0.8 * usual
+
+
+def test_what_was_kept_without_sound_is_spoken_when_it_is_asked_about(client, cat, app, stored):
+    told = client.post("/api/v1/describe", data=cat).get_json()
+    library = app.extensions["sightline"].library
+    record = library.get(told["id"])
+    library.records.change(replace(record, audio_error="It was described with many others, without sound."))
+    library.files.delete(f"{record.id}.mp3", f"{record.id}.wav")
+    again = client.post("/api/v1/describe", data=cat)
+    assert (again.status_code, again.get_json()) == (200, told) and len(stored()) == 3
+    assert client.get(told["audio"]["url"]).status_code == 200
 
 
 def test_the_owners_words_win_everywhere_and_the_machines_stay(client, cat, app):
@@ -258,6 +343,7 @@ def test_the_owners_words_win_everywhere_and_the_machines_stay(client, cat, app)
     page = client.get(f"/photos/{told['id']}").text
     assert 'alt="Chelsea, my cat."' in page and told["description"] in page
     back = client.patch(path, json={"description": ""}).get_json()
+    assert client.patch(path, json={"description": told["description"]}).get_json() == told  # nobody's own words
     assert back == told and len(client.get(wav).data) == pytest.approx(len(sound), rel=0.05)
     assert [
         e["id"] for e in client.get("/api/v1/images?q=chelsea").get_json()["images"] if "says" in str(e["why"])

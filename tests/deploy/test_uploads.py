@@ -221,9 +221,10 @@ def test_16_bits_in_every_kind_of_png(colour, channels):
 
 
 def test_16_bits_of_grey_with_a_transparent_value():
-    rows = b"".join(b"\0" + np.full(8, 32768, ">u2").tobytes() for _ in range(8))
+    rows = b"".join(b"\0" + np.full(8, 300 if i < 4 else 32768, ">u2").tobytes() for i in range(8))
     photo = read(png(8, 8, 16, 0, rows, chunk(b"tRNS", struct.pack(">H", 300))))
-    assert_close(photo.image.getpixel((4, 4)), (128,) * 3, 1)
+    assert photo.image.getpixel((4, 2)) == WHITE
+    assert_close(photo.image.getpixel((4, 6)), (128,) * 3, 1)
 
 
 def without_adobe_marker(data: bytes) -> bytes:
