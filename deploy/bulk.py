@@ -66,18 +66,19 @@ class Captions:
         """-> the photos that have a row; half a row at the end, of a run that was killed, is cut off."""
         data = self.path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:
-            self.path.write_bytes(whole)
+        begins = ",".join(COLUMNS).encode() if self._as_csv else b'{"image": '
         try:
+            if not begins.startswith(data.split(b"\n", 1)[0].rstrip()[: len(begins)]):
+                raise ValueError("no row of ours")
             text = whole.decode(errors=self._errors)
-            rows = (
-                csv.DictReader(io.StringIO(text, newline=""))
-                if self._as_csv
-                else map(json.loads, text.split("\n")[:-1])
-            )
-            return {row["image"] for row in rows}
+            lines = text.split("\n")[:-1]
+            rows = csv.DictReader(io.StringIO(text, newline="")) if self._as_csv else map(json.loads, lines)
+            done = {row["image"] for row in rows}
         except (ValueError, KeyError, TypeError):
             raise click.ClickException(f"{self.path} holds something else than captions; give another --out.") from None
+        if whole != data:
+            self.path.write_bytes(whole)
+        return done
 
 
 @click.command()

@@ -124,14 +124,14 @@ def test_a_csv_and_a_pattern_name_the_photos(tmp_path, photos):
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(tmp_path, arguments, sentence):
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "other.csv").write_text("a,b\n1,2")
     done = bulk(*(str(each).format(tmp=tmp_path) for each in arguments), SIGHTLINE_INSTANCE=str(tmp_path / "instance"))
     assert (
         done.exit_code == 1
         and sentence in done.stderr
         and (done.exception is None or isinstance(done.exception, SystemExit))
     )
-    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2\n" and not (tmp_path / "x.csv").exists()
+    assert (tmp_path / "other.csv").read_text() == "a,b\n1,2" and not (tmp_path / "x.csv").exists()
 
 
 def test_a_copy_never_takes_the_place_of_a_photo(tmp_path):
