@@ -34,7 +34,7 @@ class Problem(Exception):
 def install(app: Flask) -> None:
     app.register_error_handler(Problem, lambda problem: answer(problem, problem.headers))
     app.register_error_handler(UploadError, answer)
-    app.register_error_handler(RecursionError, lambda error: answer(too_deep()))  # of the JSON reader
+    app.register_error_handler(RecursionError, answer_too_deep)
     app.register_error_handler(NoRoom, lambda error: answer(no_room()))
     app.register_error_handler(HTTPException, lambda error: answer(explain(error), error.get_response().headers))
     app.after_request(drain)
@@ -46,8 +46,11 @@ def no_room() -> Problem:
     )
 
 
-def too_deep() -> Problem:
-    return Problem(422, "Too deep", "This JSON has lists within lists within lists; send a plain object.")
+def answer_too_deep(error: RecursionError) -> Response:
+    """The JSON reader gives up so."""
+    if not request.is_json:
+        raise error
+    return answer(Problem(422, "Too deep", "This JSON has lists within lists within lists; send a plain object."))
 
 
 def is_api() -> bool:

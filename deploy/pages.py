@@ -1,5 +1,7 @@
 """The web pages: plain HTML that works without scripts."""
 
+from urllib.parse import urlencode
+
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
@@ -54,7 +56,8 @@ def words() -> dict:
 def in_language(code: str) -> str:
     """This page in another language; where a form was answered, the page of the form."""
     endpoint = request.endpoint if request.endpoint != "library_pages.change" else "library_pages.photo"
-    return url_for(endpoint, **{**(request.view_args or {}), **request.args, "lang": code})
+    # What was asked for is no argument of url_for, which would take `_scheme` and its like from anybody.
+    return f"{url_for(endpoint, **(request.view_args or {}))}?{urlencode({**request.args, 'lang': code})}"
 
 
 def page_language() -> str:

@@ -232,6 +232,9 @@ def test_every_link_keeps_the_language_of_the_page(app, client):
     assert "?lang=id" in client.get(path + "?lang=id").text and '?lang="' not in client.get(path + "?lang=id").text
     found = client.get("/library?q=cat&since=2026-01-01&lang=en").text
     assert 'href="/library?q=cat&amp;since=2026-01-01&amp;lang=id"' in found
+    for odd in ("_scheme=javascript&_external=1", "endpoint=x", "id=x", "_anchor=%22%3E"):
+        page = client.get(f"{path}?{odd}")
+        assert page.status_code == 200 and f'href="{path}?' in page.text and "javascript:" not in page.text
     refused = client.post(path + "/mend?lang=en", data={"description": "x" * 501})
     assert refused.status_code == 422 and f'href="{path}?lang=id"' in refused.text
 
