@@ -60,7 +60,10 @@ class Settings:
             if field.name in LIMITS:
                 given[field.name] = _whole_number(variable, text, *LIMITS[field.name])
             elif field.name in ("model", "instance"):
-                given[field.name] = Path(text).expanduser().resolve()
+                path = Path(text).expanduser()
+                # A bare word that is no folder here is a name of the hub, and stays as it is.
+                is_name = field.name == "model" and len(path.parts) == 1 and not path.exists()
+                given[field.name] = path if is_name else path.resolve()
             else:
                 given[field.name] = text
         if given.get("precision", "auto") not in PRECISIONS:

@@ -5,6 +5,7 @@
 """
 
 import json
+import shutil
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,8 @@ class Checkpoint:
 def save(
     folder: Path | str, name: str, pair: ClipPair, captioner: Captioner, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write the three files, weights as `dtype`."""
+    """Write the three files, weights as `dtype`. Raises CheckpointError and leaves what was there."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     config = {
         "format": FORMAT,
         "name": name,
@@ -69,20 +69,28 @@ def save(
         "captioner": asdict(captioner.clipcap.config),
         "decoding": asdict(captioner.options),
     }
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
-    captioner.tokenizer.save(folder / TOKENIZER)
-    if pair.config.tokenizer == "clip":
-        pair.tokenizer.save(folder / CLIP_TOKENIZER)
     module = nn.ModuleDict({"pair": pair, "captioner": captioner})
     tensors = {
         k: v.detach().to("cpu", dtype if v.is_floating_point() else v.dtype).contiguous()
         for k, v in module.state_dict().items()
         if k != TIED
     }
-    new = folder / f"{WEIGHTS}.new"  # the file that is there may be mapped by a service
-    save_file(tensors, str(new))
-    new.chmod(0o644)  # safetensors lets only the owner read it
-    new.replace(folder / WEIGHTS)
+    # Beside, and then into their places: a service may have mapped the weights that are there.
+    new = folder / ".new"
+    try:
+        new.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, str(new / WEIGHTS))
+        (new / WEIGHTS).chmod(0o644)  # safetensors lets only the owner read it
+        captioner.tokenizer.save(new / TOKENIZER)
+        if pair.config.tokenizer == "clip":
+            pair.tokenizer.save(new / CLIP_TOKENIZER)
+        (new / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+        for file in new.iterdir():
+            file.replace(folder / file.name)
+        new.rmdir()
+    except Exception as error:  # OSError, SafetensorError, and bare Exception of tokenizers
+        shutil.rmtree(new, ignore_errors=True)
+        raise CheckpointError(f"{folder} cannot be written ({error}); make room, or give another folder") from None
 
 
 def load(source: Path | str, device: str = "cpu", precision: str = "float32", mapped: bool = False) -> Checkpoint:
@@ -92,8 +100,8 @@ def load(source: Path | str, device: str = "cpu", precision: str = "float32", ma
     train nor to save. Raises CheckpointError."""
     folder = Path(source)
     if not folder.is_dir():
-        if folder.name in hub.KNOWN:
-            return _public(folder.name, device, precision)
+        if str(source) in hub.KNOWN:
+            return _public(str(source), device, precision)
         raise CheckpointError(
             f"there is no folder {folder}; give one that training.train wrote, or a name of `python -m model.hub list`"
         )
@@ -298,9 +306,9 @@ def import_command(file, out, clip, clip_tokenizer, gpt2, name, mapper_heads, no
         gpt2 = (Path(gpt2) / WEIGHTS, Path(gpt2) / TOKENIZER)
     try:
         loaded = import_original(file, clip, gpt2, name=name, mapper_heads=mapper_heads, normalized=normalized)
+        save(out, loaded.name, loaded.pair, loaded.captioner, torch.float16 if half else torch.float32)
     except CheckpointError as error:
         raise click.ClickException(str(error)) from None
-    save(out, loaded.name, loaded.pair, loaded.captioner, torch.float16 if half else torch.float32)
     shape = loaded.captioner.clipcap.config
     click.echo(f"Saved {loaded.name} into {out}: {shape.mapper} mapping network, prefix {shape.prefix_length}.")
 

@@ -33,10 +33,14 @@ def read_tensors(path: Path | str) -> dict[str, Tensor]:
             return _read_torchscript(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
+        with path.open("rb") as file:
+            begins = file.read(2)
+        if begins != b"PK" and begins[:1] != pickle.PROTO:  # a page that says what went wrong, for example
+            raise TensorsError(f"{path} is damaged or no file of weights") from None
         raise TensorsError(
             f"{path} wants to run code of its own, which is refused; ask its makers for a state dict or safetensors"
         ) from None
-    except (SafetensorError, zipfile.BadZipFile, RuntimeError, EOFError, KeyError, OSError, ValueError) as error:
+    except (SafetensorError, zipfile.BadZipFile, RuntimeError, EOFError, LookupError, OSError, ValueError) as error:
         reason = str(error).split("\n")[0]
         raise TensorsError(f"{path} is damaged, cut short or no file of weights ({reason})") from None
     for name in ("state_dict", "model"):

@@ -70,7 +70,12 @@ def read_photos(folders: Sequence[Path], *, skip_bad: bool = False) -> dict[str,
         for example in one:
             sentences = tuple(sentences_of(example))
             if sentences:
-                sides[example.split].append(Captioned(f"{one.name}/{example.id}", example, sentences))
+                # Its size is in the key: a photo in the place of another is not taken for it.
+                key = f"{one.name}/{example.id} {example.path.stat().st_size}"
+                sides[example.split].append(Captioned(key, example, sentences))
+    keys = [photo.key for photos in sides.values() for photo in photos]
+    if len(set(keys)) < len(keys):
+        raise click.ClickException("two of the sets have the same name and photos of the same names; rename a folder")
     return sides
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 from data.datasets import DatasetError, Example, read_dataset
+from data.photos import open_upright
 from model.checkpoint import CheckpointError
 from model.describe import LANGUAGES, STYLES, Caption, Describer
+from model.ways import NotTaught
 from training.decoding_options import KINDS, changed, decoding_options
 from training.labels import names_label
 from training.retrieval import Library, Queries, measure_retrieval
@@ -42,11 +43,6 @@ def caption_scores(references: Sequence[Sequence[str]], captions: Sequence[str])
     rouge, _ = Rouge().compute_score(wanted, given)
     cider, _ = Cider().compute_score(wanted, given)  # pycocoevalcap's Cider is CIDEr-D
     return {name: float(value) for name, value in zip(METRICS, (*bleu, meteor, rouge, cider))}
-
-
-def open_photo(example: Example) -> Image.Image:
-    with Image.open(example.path) as photo:
-        return photo.convert("RGB")
 
 
 def references_of(example: Example, language: str, style: str) -> list[str]:
@@ -104,10 +100,13 @@ def main(
     captions: list[Caption] = []
     embeddings: list[np.ndarray] = []
     for i in tqdm(range(0, len(examples), batch_size), desc="caption", unit="batch", mininterval=2):
-        photos = [open_photo(e) for e in examples[i : i + batch_size]]
-        for told in describer.describe_many(photos, language, style):
-            captions.append(told.caption)
-            embeddings.append(told.embedding)
+        photos = [open_upright(e.path) for e in examples[i : i + batch_size]]
+        try:
+            told = describer.describe_many(photos, language, style)
+        except NotTaught as error:
+            raise click.ClickException(f"{model_folder} cannot do that: {error}") from None
+        captions += [each.caption for each in told]
+        embeddings += [each.embedding for each in told]
     texts = [caption.text for caption in captions]
     references = [references_of(e, language, style) for e in examples]
     scores: dict = {"captions": caption_scores(references, texts)}

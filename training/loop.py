@@ -2,6 +2,7 @@
 numbers, loss curve."""
 
 import json
+import pickle
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 STATE, NUMBERS, CURVE = "state.pt", "numbers.jsonl", "loss.png"
+SAME = ("batch_size", "learning_rate", "warmup", "weight_decay", "ema", "clip", "seed")  # when a run is resumed
 
 
 @dataclass(frozen=True)
@@ -163,13 +165,22 @@ def fit(
     best: dict | None = None
     state_file, numbers_file = options.out / STATE, options.out / NUMBERS
     if options.resume and state_file.exists():
-        state = torch.load(state_file, map_location=options.device, weights_only=True)
-        if state["total"] != total:
-            raise click.UsageError(f"{state_file} is of a run of {state['total']} steps, this one has {total}")
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        if average is not None:
-            average.load_state_dict(state["average"])
+        anew = "give the options of that run, or begin anew without --resume"
+        try:
+            state = torch.load(state_file, map_location=options.device, weights_only=True)
+            if state["total"] != total:
+                raise click.UsageError(f"{state_file} is of a run of {state['total']} steps, this one has {total}")
+            for name in SAME:
+                if state["options"][name] != getattr(options, name):
+                    was, option = state["options"][name], name.replace("_", "-")
+                    raise click.UsageError(f"{state_file} is of a run with --{option} {was}; {anew}")
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            if average is not None:
+                average.load_state_dict(state["average"])
+        except (RuntimeError, ValueError, KeyError, EOFError, OSError, pickle.UnpicklingError) as error:
+            reason = (str(error) or "it ends too early").splitlines()[0].rstrip(":")
+            raise click.UsageError(f"{state_file} is damaged or of another model ({reason}); {anew}") from None
         torch.set_rng_state(state["rng"].cpu())
         torch.cuda.set_rng_state_all([one.cpu() for one in state["cuda_rng"]])
         epoch, step, best = state["epoch"], state["step"], state["best"]
@@ -178,7 +189,8 @@ def fit(
     elif options.resume:
         click.echo(f"No checkpoint in {options.out}; starting from the beginning.")
     elif accelerator.is_main_process:
-        numbers_file.unlink(missing_ok=True)
+        for file in (state_file, numbers_file):  # of a run before
+            file.unlink(missing_ok=True)
 
     def save() -> None:
         if not accelerator.is_main_process:
@@ -192,6 +204,7 @@ def fit(
             "epoch": epoch,
             "step": step,
             "total": total,
+            "options": {name: getattr(options, name) for name in SAME},
             "best": best,
             "numbers": _count_lines(numbers_file),
         }

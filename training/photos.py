@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from data.datasets import Example
+from data.photos import open_upright
 from model.clip.preprocess import Preprocess
 
 
@@ -46,12 +46,12 @@ class PhotoSet(Dataset):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, np.ndarray]:
         epoch, index = key
-        with Image.open(self.examples[index].path) as photo:
-            if self.augment is None:
-                return index, self.preprocess.resize(photo)
-            rng = np.random.default_rng((self.seed, epoch, index))
-            pixels = self.preprocess.resize(photo, box=self.augment.box(photo.size, rng))
-            return index, self.augment.relight(pixels, rng)
+        photo = open_upright(self.examples[index].path)
+        if self.augment is None:
+            return index, self.preprocess.resize(photo)
+        rng = np.random.default_rng((self.seed, epoch, index))
+        pixels = self.preprocess.resize(photo, box=self.augment.box(photo.size, rng))
+        return index, self.augment.relight(pixels, rng)
 
 
 def photo_batches(photos: PhotoSet, batch_size: int, epoch: int, start: int = 0, workers: int = 1) -> DataLoader:

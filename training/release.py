@@ -34,9 +34,9 @@ def main(starts, name, least_cosine, out, **asked) -> None:
         captioner.options = changed(captioner.options, asked)
         if least_cosine is not None:
             first.pair.config = replace(first.pair.config, least_cosine=least_cosine)
+        checkpoint.save(out, name, first.pair, captioner)
     except (checkpoint.CheckpointError, ValueError) as error:
         raise click.ClickException(str(error)) from None
-    checkpoint.save(out, name, first.pair, captioner)
     size = sum(file.stat().st_size for file in out.iterdir()) / 2**20
     click.echo(f"Wrote {out}, {size:.1f} MB")
 

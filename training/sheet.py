@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from data.datasets import Example
+from data.photos import open_upright
 
 PHOTOS = 100
 THUMBNAIL = 160  # pixels, the longer side
@@ -31,11 +31,10 @@ def write_sheet(
 
 
 def _item(example: Example, caption: str, references: Sequence[str]) -> str:
-    with Image.open(example.path) as photo:
-        photo = photo.convert("RGB")
-        photo.thumbnail((THUMBNAIL, THUMBNAIL))
-        buffer = io.BytesIO()
-        photo.save(buffer, "JPEG", quality=70)
+    photo = open_upright(example.path)
+    photo.thumbnail((THUMBNAIL, THUMBNAIL))
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG", quality=70)
     source = base64.b64encode(buffer.getvalue()).decode()
     said = "".join(f"<p>{escape(text)}</p>" for text in references)
     return (

@@ -37,6 +37,8 @@ class ClipCapConfig:
             raise ValueError(f"mapper is {self.mapper!r}; use one of {', '.join(MAPPERS)}")
         if self.mapper == "transformer" and not (self.clip_length and self.mapper_layers and self.mapper_heads):
             raise ValueError("the transformer mapper needs clip_length, mapper_layers and mapper_heads")
+        if self.mapper == "transformer" and (self.mapper_heads < 1 or self.width % self.mapper_heads):
+            raise ValueError(f"a width of {self.width} cannot be parted among {self.mapper_heads} mapper_heads")
 
     @property
     def prefix_total(self) -> int:

@@ -30,7 +30,12 @@ def clipcap_of(
         raise TensorsError("the file has no tensor clip_project.*; it is no ClipCap checkpoint")
     if not has_language_model(tensors) and gpt is None:
         raise TensorsError("the file holds the mapping network alone; give the GPT-2 it was trained with as well")
-    language = gpt_names(_part(tensors, "gpt.") or gpt)
+    own = _part(tensors, "gpt.")
+    if "lm_head.weight" in own and not torch.equal(
+        own["lm_head.weight"], own.get("transformer.wte.weight", own["lm_head.weight"])
+    ):
+        raise TensorsError("the file's output layer is not its token embedding, which GPT-2's is; it is no ClipCap")
+    language = gpt_names(own or gpt)
     try:
         shape = gpt_shape(language)
         shape |= _mapper_shape(mapper, shape["width"])
@@ -38,10 +43,17 @@ def clipcap_of(
         raise TensorsError(f"the file has no tensor {error.args[0]}; it is no ClipCap checkpoint") from None
     if shape["mapper"] == "transformer":
         shape["mapper_heads"] = mapper_heads
+    try:
+        config = ClipCapConfig(**shape, normalized=normalized, dropout=0.0)
+    except ValueError as error:
+        raise TensorsError(str(error)) from None
     with torch.device("meta"):
-        clipcap = ClipCap(ClipCapConfig(**shape, normalized=normalized, dropout=0.0))
+        clipcap = ClipCap(config)
     named = {f"mapper.{k}": v for k, v in mapper.items()} | {f"gpt.{k}": v for k, v in language.items()}
     check_shapes(clipcap, named, "the file's ")
+    unknown = next((name for name in named if name not in clipcap.state_dict()), None)
+    if unknown is not None:
+        raise TensorsError(f"the file holds {unknown}, for which a ClipCap has no place")
     assign(clipcap, {k: v.float() for k, v in named.items()})
     clipcap.gpt.tie_weights()
     return clipcap.eval()

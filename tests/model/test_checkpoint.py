@@ -1,6 +1,8 @@
 """A folder rebuilds its captioner; a folder that is damaged says which file and field in one sentence."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tiny import checkpoint_parts
 from model import checkpoint
 from model.checkpoint import CheckpointError
 from model.describe import Describer
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -39,6 +42,20 @@ def test_half_precision_halves_the_file(folder, tmp_path):
     whole, half = ((f / "model.safetensors").stat().st_size for f in (folder, tmp_path / "half"))
     assert half < 0.51 * whole
     Describer.load(tmp_path / "half").describe(Image.new("RGB", (50, 50)))
+
+
+def test_a_full_disk_leaves_the_checkpoint_that_is_there(folder):
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    code = (
+        "import sys, resource; from model import checkpoint; loaded = checkpoint.load(sys.argv[1])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); import signal\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "try: checkpoint.save(sys.argv[1], 'new', loaded.pair, loaded.captioner)\n"
+        "except checkpoint.CheckpointError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, folder], cwd=ROOT, capture_output=True, text=True)
+    assert "cannot be written (" in done.stdout and "make room, or give another folder" in done.stdout, done.stderr
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
 def is_mapped(tensor: torch.Tensor) -> bool:

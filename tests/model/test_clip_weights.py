@@ -110,6 +110,15 @@ def test_vit_of_transformers(words, tokenizer_file, tmp_path):
     assert_same(load_clip(tmp_path / "vit" / "model.safetensors", tokenizer_file), weights)
 
 
+def test_a_page_and_half_an_old_file_are_called_damaged(tmp_path):
+    (tmp_path / "x.pt").write_text("<!doctype html><title>404</title>")
+    torch.save({"weight": torch.ones(400)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    (tmp_path / "half.pt").write_bytes((tmp_path / "old.pt").read_bytes()[:200])
+    for name in ("x.pt", "half.pt"):
+        with pytest.raises(TensorsError, match="is damaged"):
+            read_tensors(tmp_path / name)
+
+
 def test_nothing_in_an_archive_is_run(tokenizer_file, tmp_path):
     class Harm:
         def __reduce__(self):

@@ -161,6 +161,15 @@ def test_what_does_not_fit_is_named(files, gpt):
         import_original(files / "30.pt", **parts(files))
     with pytest.raises(TensorsError, match="mapping network alone"):
         clipcap_of(original.mapper("mlp", DIM))
+    with pytest.raises(TensorsError, match=r"holds mapper\.model\.4\.weight, for which a ClipCap has no place"):
+        clipcap_of(state("mlp", gpt) | {"clip_project.model.4.weight": torch.zeros(2, 2)})
+    untied = state("mlp", gpt)
+    untied["gpt.lm_head.weight"] = untied["gpt.transformer.wte.weight"] + 1
+    with pytest.raises(TensorsError, match="output layer is not its token embedding"):
+        clipcap_of(untied)
+    for heads in (7, 0, -1):
+        with pytest.raises(TensorsError, match=f"cannot be parted among {heads} mapper_heads|needs clip_length"):
+            clipcap_of(state("transformer", gpt), mapper_heads=heads)
     broken = state("transformer", gpt)
     del broken["clip_project.transformer.layers.1.attn.project.bias"]
     with pytest.raises(TensorsError, match=r"attn\.project\.bias should have shape \[64\] but is missing"):
@@ -173,6 +182,8 @@ def test_what_does_not_fit_is_named(files, gpt):
 def test_public_names_want_a_pull_first():
     with pytest.raises(CheckpointError, match="python -m model.hub pull clipcap-coco"):
         checkpoint.load("clipcap-coco")
+    with pytest.raises(CheckpointError, match="there is no folder"):
+        checkpoint.load("/nowhere/clipcap-coco")
     with pytest.raises(CheckpointError, match="a part of captioners"):
         checkpoint.load("gpt2")
 

@@ -74,6 +74,30 @@ def test_resume_of_another_run_is_refused(options):
         run(replace(options, resume=True, epochs=5))
 
 
+@pytest.mark.parametrize("change", [{"seed": 9}, {"learning_rate": 0.5}, {"ema": 0.0}, {"batch_size": 8}])
+def test_a_run_is_resumed_with_its_own_options(options, change):
+    run(options)
+    (name,) = change
+    with pytest.raises(click.UsageError, match=f"is of a run with --{name.replace('_', '-')} .*without --resume"):
+        run(replace(options, resume=True, **change))
+
+
+@pytest.mark.parametrize("size", [0, 500, 5000])
+def test_a_damaged_state_is_one_sentence(options, size):
+    run(options)
+    state = options.out / "state.pt"
+    state.write_bytes(state.read_bytes()[:size])
+    with pytest.raises(click.UsageError, match="is damaged or of another model .*without --resume"):
+        run(replace(options, resume=True))
+
+
+def test_a_new_run_forgets_the_one_before(options):
+    run(options)
+    with pytest.raises(Interrupted):
+        run(replace(options, seed=5, save_minutes=10), stop_at=1)
+    assert not (options.out / "state.pt").exists()
+
+
 def test_seed_decides(options, tmp_path):
     one, same = run(options), run(replace(options, out=tmp_path / "b"))
     other = run(replace(options, out=tmp_path / "c", seed=1))

@@ -78,13 +78,25 @@ def test_embeddings_are_the_pairs(made, data):
     assert len(store) == 30 and store.grid.shape[1:] == (16, 1280)
     unit = store.vectors[5] / np.linalg.norm(store.vectors[5])  # they are kept as the tower gives them
     pair = Describer.load(made / "captioner").pair
-    name = store.ids[5].split("/")[1]
+    name, size = store.ids[5].split("/")[1].split()
+    assert int(size) == (data / name).stat().st_size
     np.testing.assert_allclose(unit, pair.embed_photos([Image.open(data / name)])[0], atol=1e-4)
 
 
 def test_prepare_reads_no_photo_twice(made, data):
     output = call(prepare, "--data", data, "--pair", made / "pair", "--workers", 0, "--out", made / "embeddings")
     assert "Embedded 0 photos" in output and "30 were there already" in output
+
+
+def test_a_photo_in_the_place_of_another_is_embedded_anew(made, data, tmp_path):
+    shutil.copytree(data, tmp_path / data.name)
+    shutil.copytree(made / "embeddings", tmp_path / "embeddings")
+    name = EmbeddingStore.open(made / "embeddings").ids[5].split("/")[1].split()[0]
+    Image.new("RGB", (30, 30), "red").save(tmp_path / data.name / name)
+    more = ("--pair", made / "pair", "--workers", 0, "--out", tmp_path / "embeddings")
+    assert "29 were there already" in call(prepare, "--data", tmp_path / data.name, *more)
+    output = call(prepare, "--data", data, "--data", tmp_path / data.name, *more, fails=True)
+    assert "two of the sets have the same name and photos of the same names; rename a folder" in output
 
 
 def test_views_are_crops_of_the_training_photos(made, data, tmp_path):
