@@ -59,6 +59,14 @@ def check_shapes(module: nn.Module, tensors: dict[str, Tensor], where: str) -> N
             raise TensorsError(f"{where}{name} should have shape {list(tensor.shape)} but is {found}")
 
 
+def check_no_others(module: nn.Module, tensors: dict[str, Tensor], source: str, kind: str) -> None:
+    """Raise TensorsError if `source` holds a tensor for which `module`, a `kind`, has no place."""
+    wanted = module.state_dict()
+    unknown = next((name for name in tensors if name not in wanted), None)
+    if unknown is not None:
+        raise TensorsError(f"{source} holds {unknown}, for which a {kind} has no place")
+
+
 def count_layers(names: Iterable[str], pattern: str) -> int:
     """How many layers `names` have; the first group of `pattern` is a layer's number."""
     return max((int(match[1]) + 1 for name in names if (match := re.match(pattern, name))), default=0)

@@ -97,11 +97,11 @@ class Library:
         names = {f"{record.id}.{kind}": data for kind, data in sound.items()}
         with _room():
             before = self._there(names)
-            self.files.write(names)
+            self.files.write(names, there=before)
             try:
                 known = self.records.change(mended)
             except SQLAlchemyError:
-                self.files.write(before)
+                self.files.write(before, there=before)
                 raise
             if not known:  # deleted since we looked
                 self.files.delete(*names)

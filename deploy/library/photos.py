@@ -6,7 +6,7 @@ A name is either whole or not there, whenever the process or the machine stops.
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,9 +23,9 @@ class Files:
         self.folder = folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def write(self, contents: Mapping[str, bytes]) -> None:
-        """Write each under a temporary name, to the disk, then rename all. Raises OSError and leaves what was there."""
-        new = [name for name in contents if not (self.folder / name).exists()]
+    def write(self, contents: Mapping[str, bytes], there: Container[str] = ()) -> None:
+        """Write each under a temporary name, to the disk, then rename all. Raises OSError and leaves nothing of it, but
+        those that were `there` before."""
         temporary = {name: self.folder / f".{name}.{secrets.token_hex(4)}" for name in contents}
         try:
             for name, data in contents.items():
@@ -39,7 +39,7 @@ class Files:
         except OSError:
             for path in temporary.values():
                 path.unlink(missing_ok=True)
-            self.delete(*new)
+            self.delete(*(name for name in contents if name not in there))
             raise
 
     def read(self, name: str) -> bytes:
@@ -80,14 +80,13 @@ class Objects:
         self._store, self._root = url_to_fs(url, skip_instance_cache=True)
         self._names()
 
-    def write(self, contents: Mapping[str, bytes]) -> None:
-        """Raises OSError and leaves nothing that is new."""
-        new = [name for name in contents if not self._store.exists(self._at(name))]
+    def write(self, contents: Mapping[str, bytes], there: Container[str] = ()) -> None:
+        """Raises OSError and leaves nothing of it, but those that were `there` before."""
         try:
             for name, data in contents.items():
                 self._store.pipe_file(self._at(name), data)
         except Exception as error:
-            self.delete(*new)
+            self.delete(*(name for name in contents if name not in there))
             raise _as_os_error(error) from error
 
     def read(self, name: str) -> bytes:

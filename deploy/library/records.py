@@ -189,7 +189,8 @@ class Records:
     def are_all_of(self, owner: str, model: str) -> bool:
         """Whether no other model described a photo of the owner."""
         with self.engine.connect() as connection:
-            return _one(connection, and_(table.c.owner == owner, table.c.model != model)) is None
+            others = select(table.c.number).where(table.c.owner == owner, table.c.model != model)
+            return connection.scalar(others.limit(1)) is None
 
     def newest(self, owner: str, limit: int, before: int | None = None, period: Period = ALWAYS) -> list[Record]:
         """The owner's records, newest first, those with a number below `before`."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from model.caption.clipcap import ClipCap, ClipCapConfig
-from model.tensors import TensorsError, assign, check_shapes, count_layers
+from model.tensors import TensorsError, assign, check_no_others, check_shapes, count_layers
 
 HEAD_WIDTH = 64  # of every published GPT-2
 
@@ -31,9 +31,8 @@ def clipcap_of(
     if not has_language_model(tensors) and gpt is None:
         raise TensorsError("the file holds the mapping network alone; give the GPT-2 it was trained with as well")
     own = _part(tensors, "gpt.")
-    if "lm_head.weight" in own and not torch.equal(
-        own["lm_head.weight"], own.get("transformer.wte.weight", own["lm_head.weight"])
-    ):
+    output, embedding = own.get("lm_head.weight"), own.get("transformer.wte.weight")
+    if output is not None and embedding is not None and not torch.equal(output, embedding):
         raise TensorsError("the file's output layer is not its token embedding, which GPT-2's is; it is no ClipCap")
     language = gpt_names(own or gpt)
     try:
@@ -51,9 +50,7 @@ def clipcap_of(
         clipcap = ClipCap(config)
     named = {f"mapper.{k}": v for k, v in mapper.items()} | {f"gpt.{k}": v for k, v in language.items()}
     check_shapes(clipcap, named, "the file's ")
-    unknown = next((name for name in named if name not in clipcap.state_dict()), None)
-    if unknown is not None:
-        raise TensorsError(f"the file holds {unknown}, for which a ClipCap has no place")
+    check_no_others(clipcap, named, "the file", "ClipCap")
     assign(clipcap, {k: v.float() for k, v in named.items()})
     clipcap.gpt.tie_weights()
     return clipcap.eval()

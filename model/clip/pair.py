@@ -95,8 +95,9 @@ class ClipPair(nn.Module):
     def read(self, rows: list[list[int]]) -> Tensor:
         """Token ids of N sentences -> embeddings (N, D) of length 1. Like lengths go together: little is padding."""
         device = self.logit_scale.device
-        with torch.inference_mode(False):
-            self.text_tower.to(self.logit_scale.dtype)  # until now it may stand in its file, in another precision
+        if self.text_tower.dtype != self.logit_scale.dtype:  # until now it stood in its file, in another precision
+            with torch.inference_mode(False):
+                self.text_tower.to(self.logit_scale.dtype)
         order = np.argsort([len(row) for row in rows], kind="stable")
         parts = []
         for places in np.array_split(order, -(-len(rows) // TEXTS_AT_ONCE)):

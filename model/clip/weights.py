@@ -12,7 +12,7 @@ from torch import Tensor
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import clip_preprocess
 from model.clip.tokenizer import ClipTokenizer
-from model.tensors import TensorsError, assign, check_shapes, count_layers, read_tensors
+from model.tensors import TensorsError, assign, check_no_others, check_shapes, count_layers, read_tensors
 
 NOT_WEIGHTS = {"input_resolution", "context_length", "vocab_size"}  # numbers that OpenAI's archives hold as tensors
 HEAD_WIDTH = 64  # of every published CLIP
@@ -62,14 +62,11 @@ def pair_of(tensors: dict[str, Tensor], tokenizer: ClipTokenizer, source: str = 
         raise TensorsError(f"{source} has {config.vocabulary} tokens but the tokenizer {len(tokenizer)}; give its own")
     with torch.device("meta"):
         pair = ClipPair(config, tokenizer, clip_preprocess(config.image_size))
-    wanted = pair.state_dict()
-    for name in wanted:
+    for name in pair.state_dict():
         if name.endswith("num_batches_tracked"):  # a counter of training, in some files only
             named.setdefault(name, torch.zeros((), dtype=torch.long))
     check_shapes(pair, named, f"{source}: ")
-    unknown = next((name for name in named if name not in wanted), None)
-    if unknown is not None:
-        raise TensorsError(f"{source} holds {unknown}, for which a CLIP has no place")
+    check_no_others(pair, named, source, "CLIP")
     assign(pair, named)
     pair.image_tower.to(memory_format=torch.channels_last)
     return pair.eval()
