@@ -2,19 +2,28 @@
 
 A set is checked while it is read. The first thing that is wrong with it is raised as one sentence with file and
 line; with `skip_bad` it is left out and counted, and `Dataset.report` tells it in one line. Whatever the format, no
-photo is on two sides.
+photo is in two splits.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data.examples import SPLITS, CaptionText, DatasetError, Example, Problem, Problems, Record
+from data.examples import SPLITS, CaptionText, DataProblem, DataProblems, DatasetError, Example, PhotoEntry
 from data.formats import coco, conceptual, flickr8k, imagefolder, tables
 from data.photos import unreadable_because
-from data.splits import check_sides, choose_split, fingerprint
+from data.splits import check_splits, choose_split, fingerprint
 
-__all__ = ["KINDS", "CaptionText", "Dataset", "DatasetError", "Example", "check_sides", "read_dataset", "read_datasets"]
+__all__ = [
+    "KINDS",
+    "CaptionText",
+    "Dataset",
+    "DatasetError",
+    "Example",
+    "check_splits",
+    "read_dataset",
+    "read_datasets",
+]
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class Kind:
     """One format: how to tell that a path has it, and how to read it."""
 
     matches: Callable[[Path], bool]
-    read: Callable[[Path, Problems], Iterable[Record]]
+    read: Callable[[Path, DataProblems], Iterable[PhotoEntry]]
 
 
 # In the order in which they are tried: the most particular file names first.
@@ -43,7 +52,7 @@ class Dataset:
     name: str
     kind: str
     examples: tuple[Example, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[DataProblem, ...] = ()
 
     def __iter__(self) -> Iterator[Example]:
         return iter(self.examples)
@@ -58,15 +67,15 @@ class Dataset:
 
     @property
     def report(self) -> str:
-        """One closing line: photos of each side, captions, what was skipped and the first reason."""
-        sides = ", ".join(f"{len(self.side(split))} {split}" for split in SPLITS)
+        """One closing line: photos of each split, captions, what was skipped and the first reason."""
+        splits = ", ".join(f"{len(self.of_split(split))} {split}" for split in SPLITS)
         captions = sum(len(example.captions) for example in self.examples)
-        counted = Problems(skip_bad=True)
+        counted = DataProblems(skip_bad=True)
         counted.found.extend(self.problems)
-        return f"{self.name}: {len(self)} photos ({sides}), {captions} captions; {counted.report()}"
+        return f"{self.name}: {len(self)} photos ({splits}), {captions} captions; {counted.report()}"
 
-    def side(self, split: str) -> tuple[Example, ...]:
-        """The examples of one side: train, dev or test."""
+    def of_split(self, split: str) -> tuple[Example, ...]:
+        """The examples of one split: train, dev or test."""
         return tuple(example for example in self.examples if example.split == split)
 
 
@@ -83,7 +92,7 @@ def read_dataset(
 
     kind: one of KINDS; None finds it by the files there. seed: of the split, where the set has none of its own.
     check_photos: decode every photo once (milliseconds each), not only look that its file is there.
-    split: put all photos on this side; refused for a set that says itself which photo is on which.
+    split: put all photos into this split; refused for a set that says itself which photo is on which.
     Raises DatasetError, one sentence: `FILE:LINE: what is wrong; what to do`.
     """
     path = Path(path)
@@ -93,14 +102,14 @@ def read_dataset(
     if not KINDS[kind].matches(path):
         raise DatasetError(f"{path}: this is no {kind} set; leave the kind out, or see data/formats for its files")
     if split is not None and split not in SPLITS:
-        raise DatasetError(f"{path}: there is no side called {split!r}; choose one of {', '.join(SPLITS)}")
-    problems = Problems(skip_bad)
+        raise DatasetError(f"{path}: there is no split called {split!r}; choose one of {', '.join(SPLITS)}")
+    problems = DataProblems(skip_bad)
     records = list(KINDS[kind].read(path, problems))
     if split is not None:
         if any(record.split for record in records):
             raise DatasetError(f"{path}: this set says itself which photo is {split}; leave the split out")
         records = [replace(record, split=split) for record in records]
-    examples = settle(locate(records, problems, check_photos), problems, seed)
+    examples = assign_splits(locate(records, problems, check_photos), problems, seed)
     if not examples:
         first = f" (first: {problems.found[0].sentence})" if problems.found else ""
         raise DatasetError(f"{path}: no photo with a caption is left of this {kind} set{first}; check its files")
@@ -108,9 +117,9 @@ def read_dataset(
 
 
 def read_datasets(paths: Iterable[str | Path], **options) -> list[Dataset]:
-    """Several sets, with the options of `read_dataset`; refused when a photo is on two sides across them."""
+    """Several sets, with the options of `read_dataset`; refused when a photo is in two splits across them."""
     sets = [read_dataset(path, **options) for path in paths]
-    check_sides(example for one in sets for example in one)
+    check_splits(example for one in sets for example in one)
     return sets
 
 
@@ -127,10 +136,10 @@ def find_kind(path: Path) -> str:
     )
 
 
-def locate(records: Iterable[Record], problems: Problems, check_photos: bool) -> list[tuple[Record, Path]]:
+def locate(records: Iterable[PhotoEntry], problems: DataProblems, check_photos: bool) -> list[tuple[PhotoEntry, Path]]:
     """The records whose photo is there (and, if asked, can be decoded), each with the photo's path."""
     located = []
-    owner: dict[Path, Record] = {}
+    owner: dict[Path, PhotoEntry] = {}
     for record in records:
         photo = next((candidate for candidate in record.candidates if candidate.is_file()), None)
         if photo is None:
@@ -160,13 +169,13 @@ def locate(records: Iterable[Record], problems: Problems, check_photos: bool) ->
     return located
 
 
-def settle(located: list[tuple[Record, Path]], problems: Problems, seed: int) -> list[Example]:
-    """Examples, each on one side: the set's word, else that for a copy of the same photo, else by the photo's bytes.
+def assign_splits(located: list[tuple[PhotoEntry, Path]], problems: DataProblems, seed: int) -> list[Example]:
+    """Examples, each in one split: the set's word, else that for a copy of the same photo, else by the photo's bytes.
 
-    Where the set's own lists have copies of a photo on two sides, what is kept for measuring stays, the other goes.
+    Where the set's own lists have copies of a photo in two splits, what is kept for measuring stays, the other goes.
     """
     prints = [fingerprint(photo) for _, photo in located]
-    said: dict[str, Record] = {}
+    said: dict[str, PhotoEntry] = {}
     for (record, _), mark in zip(located, prints, strict=True):
         if record.split and (mark not in said or SPLITS.index(record.split) > SPLITS.index(said[mark].split)):
             said[mark] = record
@@ -176,7 +185,7 @@ def settle(located: list[tuple[Record, Path]], problems: Problems, seed: int) ->
         split = known.split if known else choose_split(mark, seed)
         if record.split not in (None, split):
             problems.add(
-                "photo on two sides",
+                "photo in two splits",
                 record.where,
                 f"{record.id} is marked {record.split}, but it is the same photo as {known.id}, marked {split}",
                 f"keep it as {split} only",

@@ -1,4 +1,4 @@
-"""The words of this package: Example, CaptionText, Record, DatasetError, Problems."""
+"""The words of this package: Example, CaptionText, PhotoEntry, DatasetError, DataProblems."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Example:
 
 
 @dataclass
-class Record:
+class PhotoEntry:
     """What a reader found about one photo, before its file is looked at and its split is settled."""
 
     id: str
@@ -53,25 +53,25 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Problem:
+class DataProblem:
     """One thing left out: its kind (`missing photo`, `bad row`, ...) and the whole sentence."""
 
     kind: str
     sentence: str
 
 
-class Problems:
+class DataProblems:
     """Raises at the first problem, or, with `skip_bad`, collects them so that the reader can go on."""
 
     def __init__(self, skip_bad: bool = False):
         self.skip_bad = skip_bad
-        self.found: list[Problem] = []
+        self.found: list[DataProblem] = []
 
     def add(self, kind: str, where: str, what: str, todo: str) -> None:
         sentence = f"{where}: {what}; {todo}"
         if not self.skip_bad:
             raise DatasetError(f"{sentence}, or leave it out with --skip-bad")
-        self.found.append(Problem(kind, sentence))
+        self.found.append(DataProblem(kind, sentence))
 
     def report(self) -> str:
         """`skipped 3: 2 missing photo, 1 bad row (first: FILE:LINE: ...)`, or `skipped 0`."""

@@ -1,8 +1,8 @@
-"""Finding a set's photos on disk, reading them, and looking whether they can be read."""
+"""Finding a set's photos on disk, and whether they can be read."""
 
 from pathlib import Path, PurePosixPath
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
@@ -27,16 +27,3 @@ def unreadable_because(path: Path) -> str | None:
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged bytes
         return str(error).replace(str(path), path.name).rstrip(".") or type(error).__name__
     return None
-
-
-def open_upright(path: Path) -> Image.Image:
-    """The photo as people see it and as it is served, RGB: upright by EXIF, white where it is transparent, 16 bits of
-    grey scaled and not clipped."""
-    with Image.open(path) as opened:
-        photo = ImageOps.exif_transpose(opened)
-    if photo.mode.startswith("I;16"):
-        photo = photo.point(lambda value: value * (1 / 256)).convert("L")
-    elif photo.has_transparency_data:
-        photo = photo.convert("RGBA")
-        photo = Image.alpha_composite(Image.new("RGBA", photo.size, "white"), photo)
-    return photo.convert("RGB")

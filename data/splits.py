@@ -1,4 +1,4 @@
-"""Which side a photo is on: train, dev or test. By photo, never by row; by its bytes, never by its name."""
+"""Which split a photo belongs to: train, dev or test. By photo, never by row; by its bytes, never by its name."""
 
 import hashlib
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ def fingerprint(path: Path) -> str:
 
 
 def choose_split(fingerprint: str, seed: int = 0) -> str:
-    """The side of a photo whose set does not say: a function of its bytes and the seed alone.
+    """The split of a photo whose set names none: a function of its bytes and the seed alone.
 
     So two copies under two names are always together, and adding photos moves none of the others.
     """
@@ -28,8 +28,8 @@ def choose_split(fingerprint: str, seed: int = 0) -> str:
     return "dev" if point < TEST_SHARE + DEV_SHARE else "train"
 
 
-def check_sides(examples: Iterable[Example]) -> None:
-    """Refuse examples, of one set or of several together, where a photo is on two sides.
+def check_splits(examples: Iterable[Example]) -> None:
+    """Refuse examples, of one set or of several together, where a photo is in two splits.
 
     Raises DatasetError that names both files.
     """
@@ -39,5 +39,5 @@ def check_sides(examples: Iterable[Example]) -> None:
         if other.split != example.split:
             raise DatasetError(
                 f"{example.path}: this photo is marked {example.split}, but {other.path} has the same bytes "
-                f"and is marked {other.split}; put both on one side, or remove one of them"
+                f"and is marked {other.split}; put both in one split, or remove one of them"
             )

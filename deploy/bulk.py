@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 
 import click
+from model.ways import LANGUAGES, STYLES, UnsupportedOption
 from tqdm import tqdm
 
 from deploy.access import KEY
@@ -21,7 +22,6 @@ from deploy.config import Settings, SettingsError
 from deploy.describing import as_record
 from deploy.inference import MAX_BATCH, ModelError, load_describer
 from deploy.uploads import Photo, UploadError
-from model.ways import LANGUAGES, STYLES, NotTaught
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif"}
 COLUMNS = ("image", "caption", "confidence", "language")
@@ -117,7 +117,7 @@ def main(context: click.Context, source, out, key, copies, resume, lang, style) 
         for batch in batches(left, settings, bad, bar):
             try:
                 told = describer.describe_many([photo.image for _, _, photo in batch], lang, style)
-            except NotTaught as error:
+            except UnsupportedOption as error:
                 raise click.ClickException(f"the captioner cannot do that: {error}") from None
             for (name, path, photo), description in zip(batch, told):
                 caption, text = description.caption.text, description.text

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from model.ways import LANGUAGES, STYLES, UnsupportedOption
 
 from deploy.config import Settings
 from deploy.inference import ModelError, load_describer
 from deploy.library import Library, LibraryError, NameTaken
 from deploy.limits import read_rate
 from deploy.uploads import Photo, UploadError, read_photo
-from model.ways import LANGUAGES, STYLES, NotTaught
 
 
 @click.command()
@@ -41,7 +41,7 @@ def describe(context: click.Context, lang: str, style: str, as_json: bool, photo
             else:
                 click.echo(f"{path}: {error.detail}", err=True)
             continue
-        except NotTaught as error:
+        except UnsupportedOption as error:
             raise click.ClickException(f"the captioner cannot do that: {error}") from None
         if as_json:
             click.echo(json.dumps({"path": path} | as_dict(told), ensure_ascii=False))

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from deploy.limits import read_rate
 from model.ways import PRECISIONS
+
+from deploy.limits import read_rate
 
 RATES = range(80, 451)  # words a minute
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from flask import current_app
 from flask_babel import force_locale, lazy_gettext
 from flask_babel import gettext as _
+from model.ways import LANGUAGES, STYLES, UnsupportedOption
 
 from deploy.config import RATES, Settings
 from deploy.errors import Problem
@@ -17,7 +18,6 @@ from deploy.inference import Inference, ModelError
 from deploy.library import Library, Record
 from deploy.speech import Speaker, SpeechError
 from deploy.uploads import Photo, read_photo
-from model.ways import LANGUAGES, STYLES, NotTaught
 
 # Blind listeners fill the gaps of a wrong caption until it fits (MacLeod et al. 2017): so we speak of error, not of
 # confidence, and below these mean token probabilities the doubt comes before the caption. On the dev photos of Flickr8k
@@ -115,7 +115,7 @@ def describe_upload(data: bytes, options: Options, owner: str) -> tuple[Record, 
         raise Problem(
             503, "No captioner", _("The captioner could not be started; the log of the service says why.")
         ) from error
-    except NotTaught as error:
+    except UnsupportedOption as error:
         raise Problem(422, "Not taught", f"The captioner in use cannot do that: {error}.") from error
     clock.lap("describe")
     contents = {"jpg": photo.jpeg}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from flask_babel import gettext as _
+from model.ways import LANGUAGES
 
 from deploy.describing import parts
 from deploy.errors import Problem
 from deploy.inference import ModelError
 from deploy.library import ALWAYS, Found, Period
-from model.ways import LANGUAGES
 
 FIELDS = ("q", "limit", "cursor", "since", "until", "lang")
 MOST = 100  # results at once

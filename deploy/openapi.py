@@ -2,11 +2,11 @@
 
 from apiflask import APIFlask
 from flask import Blueprint, current_app, render_template
+from model.ways import LANGUAGES, STYLES
 
 from deploy.config import RATES
 from deploy.finding import MOST, MOST_QUERY, Wish
 from deploy.schemas import ProblemDetails
-from model.ways import LANGUAGES, STYLES
 
 pages = Blueprint("docs", __name__)
 INTRODUCTION = (

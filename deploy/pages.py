@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from model.ways import LANGUAGES
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
@@ -14,7 +15,6 @@ from deploy.describing import Options, describe_upload
 from deploy.errors import Problem, explain, is_api, no_room, sentence
 from deploy.library import NoRoom
 from deploy.uploads import UploadError
-from model.ways import LANGUAGES
 
 pages = Blueprint("pages", __name__)
 PICKERS = ("image", "camera")  # the form has two, for `capture` takes the gallery away where it works

@@ -3,7 +3,6 @@
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
-
 from model.ways import LANGUAGES, STYLES
 
 

@@ -1,135 +1,136 @@
 """Photo to description: the one call that the service and the bulk tools make."""
 
-import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import nn
 
-from model import checkpoint
-from model.caption.captioner import Caption
-from model.serving import lay_out
-from model.ways import LANGUAGES, STYLES
-
-__all__ = ["LANGUAGES", "STYLES", "About", "Caption", "Describer", "Description"]
-
-DEFAULT = Path(__file__).parent / "default"
+from model.cautions import caution_kinds
+from model.certainty import Certainty, certainty_of
+from model.families import DEFAULT, load_captioner
+from model.languages.wording import spoken_text, wording
+from model.protocols import Caption, Captioner, CaptionerInfo, Embedder, EmbeddingSpace, PhotoCaptions
+from model.safety_claims import is_unsafe, without_unsafe_clauses
 
 
 @dataclass(frozen=True)
 class Description:
-    """All that is told about a photo. `text`: what to say; `caption`: its caption; `alternatives`: what else it could
-    be, likeliest first; `language`, `style`: as asked; `model`: its name; `timings_ms`: of each part; `embedding`: the
-    photo's, (D,) float32 of length 1."""
+    """All that is told about a photo.
+
+    `text`: a sentence without words of doubt; `certainty` of it; `cautions`: kinds of `model.cautions`; `spoken`: what
+    the sound says, doubt and cautions included. `caption`: None where the certainty is NONE; `alternatives`: what else
+    it could be, likeliest first. `language`, `style`: as asked; `captioner`: its name. `embedding`: the photo's, (D,)
+    float32 of length 1 in the space with the id `space`; both None without an embedder. `timings_ms`: of each part.
+    """
 
     text: str
-    caption: Caption
+    certainty: Certainty
+    cautions: tuple[str, ...]
+    spoken: str
+    caption: Caption | None
     alternatives: tuple[Caption, ...]
     language: str
     style: str
-    model: str
+    captioner: str
+    space: str | None
     timings_ms: dict[str, float]
-    embedding: np.ndarray = field(repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class About:
-    """A captioner's `name`, the `precision` it computes in, the `languages` and `styles` it was taught, how many
-    `parameters` it has, its CLIP pair's among them; `least_cosine` as PairConfig has it."""
-
-    name: str
-    precision: str
-    languages: tuple[str, ...]
-    styles: tuple[str, ...]
-    parameters: int
-    least_cosine: float = -1.0
+    embedding: np.ndarray | None = field(repr=False, compare=False, default=None)
 
 
 class Describer:
-    """A loaded captioner, laid out by `model.serving`. `describe` is safe to call from one thread at a time."""
+    """A captioner and an embedder. `describe` is safe to call from one thread at a time."""
 
-    def __init__(self, loaded: checkpoint.Checkpoint):
-        words = loaded.captioner.tokenizer
-        self.name = loaded.name
-        self.about = About(
-            loaded.name,
-            loaded.precision,
-            words.languages,
-            words.styles,
-            loaded.parameters,
-            loaded.pair.config.least_cosine,
-        )
-        self.pair = loaded.pair
-        self.captioner = loaded.captioner
-        self._device = next(loaded.pair.parameters()).device
-        if self._device.type == "cpu":
-            lay_out(loaded.captioner, loaded.precision)
+    def __init__(self, captioner: Captioner, embedder: Embedder | None = None):
+        """`embedder`: for photos of a captioner that has none of its own, so that they can be found again."""
+        self.captioner = captioner
+        self.embedder = captioner.embedder or embedder
 
     @classmethod
     def load(cls, source: Path | str | None = None, device: str = "cpu", precision: str = "float32") -> "Describer":
-        """The captioner of a checkpoint folder or of a name that model.hub knows, by default the embedded one; in one
-        of model.ways.PRECISIONS. Raises checkpoint.CheckpointError."""
-        return cls(checkpoint.load(source or DEFAULT, device, precision, mapped=True))
+        """The captioner of a checkpoint folder or of a name that model.hub has pulled, by default the embedded one; in
+        one of model.protocols.PRECISIONS. A captioner without an embedder is given the embedded pair.
+
+        Raises CheckpointError.
+        """
+        captioner = load_captioner(source, device, precision)
+        if captioner.embedder is None:
+            return cls(captioner, load_captioner(DEFAULT, device).embedder)
+        return cls(captioner)
+
+    @property
+    def info(self) -> CaptionerInfo:
+        return self.captioner.info
+
+    @property
+    def space(self) -> EmbeddingSpace | None:
+        return self.embedder.space if self.embedder else None
 
     def describe(self, photo: Image.Image, language: str = "en", style: str = "caption") -> Description:
-        """Describe one upright RGB photo. `language`: one of LANGUAGES; `style`: one of STYLES."""
+        """Describe one upright RGB photo. Raises UnsupportedOption for what the captioner does not have."""
         return self.describe_many([photo], language, style)[0]
 
-    @torch.inference_mode()
     def describe_many(
-        self, photos: list[Image.Image], language: str = "en", style: str = "caption"
+        self, photos: Sequence[Image.Image], language: str = "en", style: str = "caption"
     ) -> list[Description]:
-        """Describe several photos as one batch; timings are the batch's."""
+        """Describe several photos as one batch."""
         if not photos:
             return []
-        started = time.perf_counter()
-        pixels = self.pair.preprocess(photos).to(self._device)
-        prepared = time.perf_counter()
-        seen = self.pair.see(pixels)
-        embedded = time.perf_counter()
-        embeddings = nn.functional.normalize(seen.embedding.float(), dim=-1).cpu().numpy()
-        captions = self._ranked(embeddings, self.captioner.caption(seen, language, style))
-        ended = time.perf_counter()
-        timings = {
-            "prepare": round((prepared - started) * 1000, 1),
-            "embed": round((embedded - prepared) * 1000, 1),
-            "caption": round((ended - embedded) * 1000, 1),
-        }
-        return [
-            self._description(own, language, style, timings, embedding) for own, embedding in zip(captions, embeddings)
-        ]
+        found = self.captioner.caption(photos, language, style)
+        if self.embedder is not None and any(own.embedding is None for own in found):
+            embeddings = self.embedder.embed_photos(photos)
+            found = [replace(own, embedding=embedding) for own, embedding in zip(found, embeddings, strict=True)]
+        return [self._description(own, language, style) for own in found]
 
-    def _ranked(self, embeddings: np.ndarray, captions: list[list[Caption]]) -> list[list[Caption]]:
-        """Each photo's captions anew in order, the pair's view of how well they fit the photo and each other counting
-        as well. `embeddings`: the photos', (B, D)."""
-        options = self.captioner.options
-        if not options.likeness_weight and not options.agreement_weight:
-            return captions
-        texts = self.pair.embed_texts([caption.text for own in captions for caption in own])  # (N, D)
-        ranked, first = [], 0
-        for photo, own in zip(embeddings, captions):
-            told = texts[first : first + len(own)]  # (hypotheses, D)
-            scores = np.array([caption.score for caption in own])
-            scores += options.likeness_weight * told @ photo + options.agreement_weight * told @ told.mean(0)
-            ranked.append([own[i] for i in np.argsort(-scores, kind="stable")])
-            first += len(own)
-        return ranked
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray | None:
+        """Sentences -> (N, D) float32 of length 1 in `space`, or None without an embedder."""
+        return self.embedder.embed_texts(texts) if self.embedder else None
 
-    def _description(
-        self, captions: list[Caption], language: str, style: str, timings: dict, embedding: np.ndarray
-    ) -> Description:
-        distinct: dict[str, Caption] = {}
-        for caption in captions:
-            distinct.setdefault(caption.text, caption)
-        best, *others = distinct.values()
-        text = _sentence(best.text)
-        return Description(text, best, tuple(others), language, style, self.name, timings, embedding)
+    def _description(self, found: PhotoCaptions, language: str, style: str) -> Description:
+        candidates = _distinct(_safe(found.candidates, language))
+        best = candidates[0] if candidates else None
+        certainty = Certainty.NONE
+        if best is not None:
+            certainty = certainty_of(best.confidence, language, style, self.info.calibration)
+        if best is None or certainty is Certainty.NONE:
+            best, candidates, text, cautions = None, [], wording(language).cannot_tell, ()
+        else:
+            text, cautions = _sentence(best.text), caution_kinds(best.text, language, style)
+        return Description(
+            text,
+            certainty,
+            cautions,
+            spoken_text(text, certainty, cautions, language),
+            best,
+            tuple(candidates[1:]),
+            language,
+            style,
+            self.info.name,
+            self.space.id if self.space and found.embedding is not None else None,
+            dict(found.timings_ms),
+            found.embedding,
+        )
+
+
+def _safe(candidates: Sequence[Caption], language: str) -> list[Caption]:
+    """Those that make no promise and give no order; where all do, the best one without such clauses, if that leaves
+    anything."""
+    candidates = [caption for caption in candidates if caption.text.strip()]
+    kept = [caption for caption in candidates if not is_unsafe(caption.text, language)]
+    if kept or not candidates:
+        return kept
+    left = without_unsafe_clauses(candidates[0].text, language)
+    return [replace(candidates[0], text=left)] if left else []
+
+
+def _distinct(candidates: Sequence[Caption]) -> list[Caption]:
+    """Each text once, in order."""
+    return list({caption.text: caption for caption in reversed(candidates)}.values())[::-1]
 
 
 def _sentence(text: str) -> str:
     """Caption as a sentence: capital letter, full stop."""
+    text = text.strip()
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?")) else text + "."

@@ -1,16 +1,15 @@
-"""How a captioner computes while it serves: in which precision, and with linear layers laid out for few rows at a time.
+"""How a captioner computes while it serves: in which precision, and with linear layers optimised for few rows at a time.
 
 A beam search multiplies every weight with as many rows as it has beams, again for every token: reading the weights is
 what takes time.
 """
 
 import ctypes
+import sys
 
 import torch
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
-
-from model.caption.captioner import Captioner
 
 LARGE = 100_000_000  # parameters; a smaller model reads its weights fast enough as they are
 PACKED_FROM = 2**18  # weights; in a smaller layer the call costs more than the layout gains
@@ -46,15 +45,15 @@ class Int8Linear(nn.Module):
         return torch.ops.quantized.linear_dynamic(x, self._packed, self._reduce_range)
 
 
-def choose(precision: str, parameters: int) -> str:
-    """What "auto" stands for on this machine: bfloat16 for a large model where the processor computes in it."""
+def resolve_precision(precision: str, parameters: int) -> str:
+    """What "auto" means on this machine: bfloat16 for a large model where the processor computes in it."""
     if precision != "auto":
         return precision
     return "bfloat16" if parameters >= LARGE and torch.cpu._is_avx512_bf16_supported() else "float32"
 
 
 @torch.no_grad()
-def lay_out(captioner: Captioner, precision: str) -> None:
+def optimize_for_inference(captioner: nn.Module, precision: str) -> None:
     """Replace the linear layers of a captioner on a CPU, in place; it can be neither trained nor saved afterwards."""
     if precision != "int8" and not torch.backends.mkldnn.is_available():
         return
@@ -70,6 +69,7 @@ def lay_out(captioner: Captioner, precision: str) -> None:
         # GPT-2's Conv1D has its weight the other way round.
         weight = layer.weight.T.contiguous() if isinstance(layer, Conv1D) else layer.weight
         setattr(module, name, kind(weight, layer.bias))
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):  # glibc keeps what was freed between what was not
-        libc.malloc_trim(0)
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "malloc_trim"):  # glibc keeps what was freed between what was not
+            libc.malloc_trim(0)

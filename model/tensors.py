@@ -13,8 +13,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from model.errors import SightlineError
 
-class TensorsError(Exception):
+
+class TensorsError(SightlineError):
     """A file whose tensors cannot be had; one sentence that names it."""
 
 

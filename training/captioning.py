@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions
+from model.caption.feature_captioner import FeatureCaptioner
 from model.caption.tokenizer import CaptionTokenizer, Gpt2Tokenizer
-from model.clip.seen import Seen
+from model.clip.features import ImageFeatures
 from training.corpus import Captioned, pad
 from training.metrics import CiderD
 
@@ -19,7 +19,7 @@ GREEDY = DecodingOptions(beams=1)
 LENGTHS = 6  # groups of like length in a batch
 
 
-def as_taught(photos: Sequence[Captioned], tokenizer: CaptionTokenizer | Gpt2Tokenizer) -> list[Captioned]:
+def supported_captions(photos: Sequence[Captioned], tokenizer: CaptionTokenizer | Gpt2Tokenizer) -> list[Captioned]:
     """The photos with those sentences that the tokenizer can ask for: in its languages, and where it knows but one
     style, all as that one. A photo without any is left out."""
     kept = []
@@ -37,19 +37,19 @@ def encode_photos(photos: Sequence[Captioned], tokenizer: CaptionTokenizer | Gpt
     return [[sentence.encode(tokenizer) for sentence in photo.sentences] for photo in photos]
 
 
-def spread(photos: list[Captioned], count: int) -> list[Captioned]:
+def sample_evenly(photos: list[Captioned], count: int) -> list[Captioned]:
     """At most `count` photos, evenly spread over the list."""
     return [photos[i] for i in np.linspace(0, len(photos) - 1, min(count, len(photos)), dtype=int)]
 
 
-def drawn(sentences: list[list[int]], count: int, seed: Sequence[int]) -> list[list[int]]:
+def sample_captions(sentences: list[list[int]], count: int, seed: Sequence[int]) -> list[list[int]]:
     """`count` of a photo's encoded sentences at random, or all of them if it has no more."""
     return [sentences[i] for i in np.random.default_rng(list(seed)).permutation(len(sentences))[:count]]
 
 
 def row_losses(
     captioner: ClipCap,
-    seen: Seen,
+    features: ImageFeatures,
     sentences: list[list[list[int]]],
     tokenizer: CaptionTokenizer | Gpt2Tokenizer,
     smoothing: float = 0.0,
@@ -61,10 +61,10 @@ def row_losses(
     together, so that little is padding.
     """
     prompt = tokenizer.prompt_length
-    device = seen.embedding.device
+    device = features.embedding.device
     rows = [row for own in sentences for row in own]
     photo_of_row = np.repeat(np.arange(len(sentences)), [len(own) for own in sentences])
-    start, cache = captioner.read(prefix=captioner.prefix(seen.embedding, seen.grid), last_only=True)
+    start, cache = captioner(prefix=captioner.prefix(features.embedding, features.grid), last_only=True)
     order = np.argsort([len(row) for row in rows], kind="stable")
     losses, counts = [], []
     for part in np.array_split(order, min(LENGTHS, len(rows))):
@@ -85,19 +85,21 @@ def row_losses(
 
 def caption_loss(
     captioner: ClipCap,
-    seen: Seen,
+    features: ImageFeatures,
     sentences: list[list[list[int]]],
     tokenizer: CaptionTokenizer | Gpt2Tokenizer,
     smoothing: float = 0.1,
 ) -> Tensor:
     """Mean cross-entropy of the next token over all `sentences` (see row_losses)."""
-    losses, counts = row_losses(captioner, seen, sentences, tokenizer, smoothing)
+    losses, counts = row_losses(captioner, features, sentences, tokenizer, smoothing)
     return losses.sum() / counts.sum()
 
 
 @torch.no_grad()
-def dev_cider(captioner: Captioner, seen: Seen, photos: Sequence[Captioned], batch_size: int = 100) -> dict[str, float]:
-    """CIDEr-D of greedy captions for every language and style that has references; `seen`: the photos', in order."""
+def dev_cider(
+    captioner: FeatureCaptioner, features: ImageFeatures, photos: Sequence[Captioned], batch_size: int = 100
+) -> dict[str, float]:
+    """CIDEr-D of greedy captions for every language and style that has references; `features`: the photos', in order."""
     scores = {}
     groups: dict[tuple[str, str], list[int]] = {}
     for i, photo in enumerate(photos):
@@ -111,7 +113,7 @@ def dev_cider(captioner: Captioner, seen: Seen, photos: Sequence[Captioned], bat
         ]
         texts = []
         for start in range(0, len(members), batch_size):
-            part = seen.of(members[start : start + batch_size], seen.embedding.device)
+            part = features.select(members[start : start + batch_size], features.embedding.device)
             texts += [own[0].text for own in captioner.caption(part, language, style, GREEDY)]
         scores[f"dev_cider_{language}_{style}"] = float(CiderD(references).scores(texts, range(len(texts))).mean())
     return scores

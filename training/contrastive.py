@@ -9,22 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions
+from model.caption.feature_captioner import FeatureCaptioner
 from model.caption.tokenizer import CaptionTokenizer
+from model.clip.features import ImageFeatures
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import MOBILENET
-from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS, conv_layers
 from training.backbone import load_backbone
-from training.captioning import caption_loss, dev_cider, drawn, encode_photos
+from training.captioning import caption_loss, dev_cider, encode_photos, sample_captions
 from training.corpus import read_photos
 from training.language import read_plain_text
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import recall
 from training.photos import Augment, PhotoSet, photo_batches, photos_in_order
-from training.sources import PAIR, TOKENIZER, Start, load_language, load_start, new_clipcap
+from training.pretrained import PAIR, TOKENIZER, Start, load_language, load_start, new_clipcap
 
 DEV_PHOTOS = 500  # enough to see progress, few enough not to be felt
 TEXT_WEIGHT = 0.3  # of the loss between two captions of a photo
@@ -144,8 +144,8 @@ def main(
 ) -> None:  # fmt: skip
     """Train an image tower and a text tower so that a photo and its captions have like embeddings."""
     seed_everything(loop.seed)
-    sides = read_photos(folders, skip_bad=skip_bad)
-    examples, dev = sides["train"], sides["dev"][:DEV_PHOTOS]
+    splits = read_photos(folders, skip_bad=skip_bad)
+    examples, dev = splits["train"], splits["dev"][:DEV_PHOTOS]
     begun = load_start(start) if start else None
     spoken = load_language(language) if language else None
     if spoken is None and (begun is None or (caption_weight and begun.clipcap is None)):
@@ -181,7 +181,7 @@ def main(
 
     def batches(epoch: int, first: int) -> Iterator:
         for indices, pixels in photo_batches(photos, loop.batch_size, epoch, first, workers):
-            sentences = [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
+            sentences = [sample_captions(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
             rng = np.random.default_rng((loop.seed, epoch, int(indices[0])))
             # Without control tokens: a query has none.
             queries = [thinned(sentence[2:], word_dropout, rng) for own in sentences for sentence in own]
@@ -194,19 +194,19 @@ def main(
 
     def loss_of(batch) -> dict[str, Tensor]:
         indices, pixels, sentences, queries = batch
-        seen = pair.see(MOBILENET.normalize(pixels.to(loop.device)))
-        texts = pair.read(queries)  # (N, D), after them two for each group of text
+        features = pair.encode_image(MOBILENET.normalize(pixels.to(loop.device)))
+        texts = pair.encode_tokens(queries)  # (N, D), after them two for each group of text
         counts = torch.tensor([len(own) for own in sentences])
         first = counts.cumsum(0) - counts
-        embeddings = nn.functional.normalize(seen.embedding, dim=-1)
+        embeddings = nn.functional.normalize(features.embedding, dim=-1)
         rounds = [contrastive_loss(embeddings, texts[first + k % counts], pair.logit_scale) for k in range(captions)]
         losses = {"contrastive": torch.stack(rounds).mean()}
         if groups_of_text:
             losses["text"] = contrastive_loss(*texts[counts.sum() :].chunk(2), pair.logit_scale)
         if words is not None:
-            losses["words"] = word_loss(words(seen.grid.mean(1)), [targets[i] for i in indices])
+            losses["words"] = word_loss(words(features.grid.mean(1)), [targets[i] for i in indices])
         if joint.captioner is not None:
-            losses["caption"] = caption_loss(joint.captioner, seen, sentences, tokenizer)
+            losses["caption"] = caption_loss(joint.captioner, features, sentences, tokenizer)
         weights = {"contrastive": 1.0, "text": TEXT_WEIGHT, "words": word_weight, "caption": caption_weight}
         return {"loss": sum(weights[name] * loss for name, loss in losses.items()), **losses}
 
@@ -215,15 +215,15 @@ def main(
     @torch.no_grad()
     def validate(average: nn.Module) -> dict[str, float]:
         parts = [
-            average.pair.see(MOBILENET.normalize(pixels.to(loop.device)))
+            average.pair.encode_image(MOBILENET.normalize(pixels.to(loop.device)))
             for _, pixels in photos_in_order(dev_photos, 50, workers)
         ]
-        seen = Seen(torch.cat([p.embedding for p in parts]), torch.cat([p.grid for p in parts]))
+        features = ImageFeatures(torch.cat([p.embedding for p in parts]), torch.cat([p.grid for p in parts]))
         texts = average.pair.embed_texts([photo.sentences[0].text for photo in dev])
-        scores = recall(nn.functional.normalize(seen.embedding, dim=-1).cpu().numpy(), texts, np.arange(len(dev)))
+        scores = recall(nn.functional.normalize(features.embedding, dim=-1).cpu().numpy(), texts, np.arange(len(dev)))
         scores = {"dev_" + name: value for name, value in scores.items() if name.startswith("text_to_image")}
         if average.captioner is not None:
-            scores |= dev_cider(Captioner(average.captioner, tokenizer, DecodingOptions()), seen, dev)
+            scores |= dev_cider(FeatureCaptioner(average.captioner, tokenizer, DecodingOptions()), features, dev)
         return scores
 
     fast = [p for p in joint.parameters() if p.requires_grad]

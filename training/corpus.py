@@ -8,9 +8,9 @@ import click
 import torch
 from torch import Tensor
 
-from data.datasets import DatasetError, Example, check_sides, read_dataset
-from model.caption.promises import without_promises
+from data.datasets import DatasetError, Example, check_splits, read_dataset
 from model.caption.tokenizer import CaptionTokenizer, clean
+from model.safety_claims import without_unsafe_clauses
 
 LONG_WORDS = 15  # a caption of more words is a style of its own: a short one learns badly beside it
 MAX_TOKENS = 48
@@ -28,7 +28,7 @@ class Sentence:
     def of(cls, text: str, language: str = "en", style: str = "caption") -> "Sentence":
         text = clean(text)
         if style == "guide":
-            text = without_promises(text, language)
+            text = without_unsafe_clauses(text, language)
         elif style == "caption" and len(text.split()) > LONG_WORDS:
             style = "long"
         return cls(text, language, style)
@@ -55,14 +55,14 @@ class Captioned:
 
 
 def read_photos(folders: Sequence[Path], *, skip_bad: bool = False) -> dict[str, list[Captioned]]:
-    """The photos of all sets by side ("train", "dev", "test"), none of them on two sides, each set's report printed.
+    """The photos of all sets by split ("train", "dev", "test"), none of them in two splits, each set's report printed.
 
     Raises click.ClickException with the one sentence that says what is wrong with a set.
     """
-    sides: dict[str, list[Captioned]] = {"train": [], "dev": [], "test": []}
+    splits: dict[str, list[Captioned]] = {"train": [], "dev": [], "test": []}
     try:
         sets = [read_dataset(folder, skip_bad=skip_bad) for folder in folders]
-        check_sides(example for one in sets for example in one)
+        check_splits(example for one in sets for example in one)
     except DatasetError as error:
         raise click.ClickException(str(error)) from None
     for one in sets:
@@ -72,11 +72,11 @@ def read_photos(folders: Sequence[Path], *, skip_bad: bool = False) -> dict[str,
             if sentences:
                 # Its size is in the key: a photo in the place of another is not taken for it.
                 key = f"{one.name}/{example.id} {example.path.stat().st_size}"
-                sides[example.split].append(Captioned(key, example, sentences))
-    keys = [photo.key for photos in sides.values() for photo in photos]
+                splits[example.split].append(Captioned(key, example, sentences))
+    keys = [photo.key for photos in splits.values() for photo in photos]
     if len(set(keys)) < len(keys):
         raise click.ClickException("two of the sets have the same name and photos of the same names; rename a folder")
-    return sides
+    return splits
 
 
 def pad(encoded: Iterable[list[int]], pad_id: int, prompt: int = 2) -> tuple[Tensor, Tensor]:

@@ -12,14 +12,15 @@ import numpy as np
 from tqdm import tqdm
 
 from data.datasets import DatasetError, Example, read_dataset
-from data.photos import open_upright
 from model.checkpoint import CheckpointError
-from model.describe import LANGUAGES, STYLES, Caption, Describer
-from model.ways import NotTaught
+from model.describe import Describer
+from model.errors import UnsupportedOption
+from model.imaging import open_photo
+from model.protocols import STYLES, Caption
 from training.decoding_options import KINDS, changed, decoding_options
+from training.html_report import write_html_report
 from training.labels import names_label
-from training.retrieval import Library, Queries, measure_retrieval
-from training.sheet import write_sheet
+from training.retrieval import CaptionedPhotos, Queries, measure_retrieval
 
 METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
 
@@ -55,7 +56,7 @@ def queries_of(examples: Iterable[Example], language: str, describer: Describer)
     """Every caption of the photos as a query."""
     each = [(i, text) for i, e in enumerate(examples) for text in references_of(e, language, "caption")]
     texts = [text for _, text in each]
-    return Queries(texts, describer.pair.embed_texts(texts), np.array([i for i, _ in each]))
+    return Queries(texts, describer.embed_texts(texts), np.array([i for i, _ in each]))
 
 
 @click.command()
@@ -65,10 +66,10 @@ def queries_of(examples: Iterable[Example], language: str, describer: Describer)
 )
 @click.option("--split", type=click.Choice(["train", "dev", "test"]), default="test", show_default=True)
 @click.option("--all-photos", is_flag=True, help="Take all photos as that split (sets that have none of their own).")
-@click.option("--lang", "language", type=click.Choice(LANGUAGES), default="en", show_default=True)
+@click.option("--lang", "language", default="en", show_default=True, help="Language of captions and references.")
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True)
 @click.option("--retrieval/--no-retrieval", default=False, help="Recall@1/5/10 and median rank; 'no good match'.")
-@click.option("--strange", type=click.Path(path_type=Path, exists=True),
+@click.option("--out-of-domain", type=click.Path(path_type=Path, exists=True),
               help="Another data set, whose captions ask for what is not there.")  # fmt: skip
 @click.option("--labels/--no-labels", default=False, help="How often the photo's label is named.")
 @decoding_options
@@ -77,15 +78,15 @@ def queries_of(examples: Iterable[Example], language: str, describer: Describer)
 @click.option("--device", default="cpu", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for scores.json, captions.jsonl and sheet.html.")
 def main(
-    folder, model_folder, split, all_photos, language, style, retrieval, strange, labels, limit, batch_size, device,
+    folder, model_folder, split, all_photos, language, style, retrieval, out_of_domain, labels, limit, batch_size, device,
     out, **asked,
 ) -> None:  # fmt: skip
-    """Measure a checkpoint on one side of a data set."""
+    """Measure a checkpoint in one split of a data set."""
     try:
         describer = Describer.load(model_folder, device)
-        options = describer.captioner.options = changed(describer.captioner.options, asked)
-        examples = list(read_dataset(folder, split=split if all_photos else None).side(split))
-        strangers = read_dataset(strange).side(split) if strange else []
+        options = describer.captioner.decoder.options = changed(describer.captioner.decoder.options, asked)
+        examples = list(read_dataset(folder, split=split if all_photos else None).of_split(split))
+        foreign = read_dataset(out_of_domain).of_split(split) if out_of_domain else []
     except (CheckpointError, DatasetError, ValueError) as error:
         raise click.ClickException(str(error)) from None
     examples = [e for e in examples if references_of(e, language, style)]
@@ -93,17 +94,17 @@ def main(
         raise click.ClickException(
             f"{folder} has no {split} photo with a {style} in {language!r}; try another --split, --lang or --style"
         )
-    if strange and not strangers:
-        raise click.ClickException(f"{strange} has no {split} photo; try another --split")
+    if out_of_domain and not foreign:
+        raise click.ClickException(f"{out_of_domain} has no {split} photo; try another --split")
     if limit and limit < len(examples):
         examples = [examples[i] for i in np.linspace(0, len(examples) - 1, limit, dtype=int)]
     captions: list[Caption] = []
     embeddings: list[np.ndarray] = []
     for i in tqdm(range(0, len(examples), batch_size), desc="caption", unit="batch", mininterval=2):
-        photos = [open_upright(e.path) for e in examples[i : i + batch_size]]
+        photos = [open_photo(e.path).image for e in examples[i : i + batch_size]]
         try:
             told = describer.describe_many(photos, language, style)
-        except NotTaught as error:
+        except UnsupportedOption as error:
             raise click.ClickException(f"{model_folder} cannot do that: {error}") from None
         captions += [each.caption for each in told]
         embeddings += [each.embedding for each in told]
@@ -113,11 +114,11 @@ def main(
     if retrieval:
         queries = queries_of(examples, language, describer)
         others = None
-        if strangers:
-            others = queries_of(strangers, language, describer)
+        if foreign:
+            others = queries_of(foreign, language, describer)
             others = replace(others, photo_of=np.full(len(others.texts), -1))  # none of theirs is here
-        least = describer.pair.config.least_cosine
-        scores |= measure_retrieval(Library(np.stack(embeddings), texts), queries, least, others)
+        least = describer.space.least_cosine
+        scores |= measure_retrieval(CaptionedPhotos(np.stack(embeddings), texts), queries, least, others)
     if labels:
         named = [names_label(text, e.labels, language) for text, e in zip(texts, examples)]
         counted = [n for n in named if n is not None]
@@ -127,11 +128,11 @@ def main(
             "percent": 100 * sum(counted) / max(1, len(counted)),
         }
     about = {
-        "model": describer.name, "data": folder.name, "split": split, "photos": len(examples), "language": language,
+        "model": describer.info.name, "data": folder.name, "split": split, "photos": len(examples), "language": language,
         "style": style, "decoding": {name: getattr(options, name) for name in KINDS},
         "date": date.today().isoformat(),
     }  # fmt: skip
-    click.echo(f"{describer.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")
+    click.echo(f"{describer.info.name} on {len(examples)} {split} photos of {folder.name}, {style} in {language!r}")
     for title, section in scores.items():
         click.echo(title)
         for name, value in section.items():
@@ -144,7 +145,7 @@ def main(
             for e, c, r in zip(examples, captions, references)
         ]
         (out / "captions.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-        write_sheet(out / "sheet.html", about, examples, texts, references)
+        write_html_report(out / "sheet.html", about, examples, texts, references)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from model.caption.clipcap import ClipCapConfig, build_gpt
 from model.caption.tokenizer import CaptionTokenizer
 from training.corpus import Sentence, pad, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
-from training.sources import LANGUAGE, TOKENIZER
+from training.pretrained import LANGUAGE, TOKENIZER
 
 DEV_SENTENCES = 4000
 
@@ -62,8 +62,8 @@ def main(
 ) -> None:
     """Learn a tokenizer and a small GPT-2 from the training captions of every --data folder and from --text files."""
     seed_everything(loop.seed)
-    sides = read_photos(folders, skip_bad=skip_bad)
-    sentences = [s for photo in sides["train"] for s in photo.sentences]
+    splits = read_photos(folders, skip_bad=skip_bad)
+    sentences = [s for photo in splits["train"] for s in photo.sentences]
     for text in texts:
         lines = read_plain_text(text)
         chosen = np.linspace(0, len(lines) - 1, min(text_lines or len(lines), len(lines)), dtype=int)
@@ -76,7 +76,7 @@ def main(
         tokenizer.save(loop.out / TOKENIZER)
     click.echo(f"{len(sentences)} sentences, {len(tokenizer)} tokens in the vocabulary")
     encoded = [s.encode(tokenizer) for s in sentences]
-    dev = [s.encode(tokenizer) for photo in sides["dev"] for s in photo.sentences][:DEV_SENTENCES]
+    dev = [s.encode(tokenizer) for photo in splits["dev"] for s in photo.sentences][:DEV_SENTENCES]
     config = ClipCapConfig(
         embedding_dim=640, prefix_length=prefix_total, vocabulary=len(tokenizer), width=width, layers=layers,
         heads=heads, positions=prefix_total + 64,

@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from data.datasets import Example
-from data.photos import open_upright
 from model.clip.preprocess import Preprocess
+from model.imaging import open_photo
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PhotoSet(Dataset):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, np.ndarray]:
         epoch, index = key
-        photo = open_upright(self.examples[index].path)
+        photo = open_photo(self.examples[index].path).image
         if self.augment is None:
             return index, self.preprocess.resize(photo)
         rng = np.random.default_rng((self.seed, epoch, index))

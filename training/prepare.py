@@ -10,12 +10,12 @@ from tqdm import tqdm
 
 from data.embedding_files import EmbeddingsError
 from data.embeddings import EmbeddingStore
+from model.clip.features import ImageFeatures
 from model.clip.pair import ClipPair
-from model.clip.seen import Seen
 from model.clip.towers import GRID_CHANNELS
 from training.corpus import Captioned, read_photos
 from training.photos import Augment, PhotoSet, photos_in_order
-from training.sources import load_start
+from training.pretrained import load_start
 
 
 def weights_sha256(pair: ClipPair) -> str:
@@ -31,29 +31,31 @@ def view_key(photo: Captioned, view: int) -> str:
     return f"{photo.key}#{view}" if view else photo.key
 
 
-def load_seen(store: EmbeddingStore, photos: list[Captioned], view: int = 0) -> Seen:
+def load_features(store: EmbeddingStore, photos: list[Captioned], view: int = 0) -> ImageFeatures:
     """Embeddings (N, D) and grid (N, T, C) float16 or None of the photos, in their order. Raises EmbeddingsError."""
     rows = store.rows([view_key(photo, view) for photo in photos])
-    return Seen(
+    return ImageFeatures(
         torch.from_numpy(store.vectors[rows]), None if store.grid is None else torch.from_numpy(store.grid[rows])
     )
 
 
-def open_embeddings(folder: Path, pair: ClipPair, *sides: list[Captioned]) -> list[Seen]:
-    """The embeddings of each side's photos, refused with click.ClickException unless that very pair made them."""
-    return [views[0] for views in open_views(folder, pair, *sides, most=1)]
+def open_embeddings(folder: Path, pair: ClipPair, *splits: list[Captioned]) -> list[ImageFeatures]:
+    """The embeddings of each split's photos, refused with click.ClickException unless that very pair made them."""
+    return [views[0] for views in open_views(folder, pair, *splits, most=1)]
 
 
-def open_views(folder: Path, pair: ClipPair, *sides: list[Captioned], most: int | None = None) -> list[list[Seen]]:
-    """As `open_embeddings`, for each side all views that there are of its photos, or the first `most`."""
+def open_views(
+    folder: Path, pair: ClipPair, *splits: list[Captioned], most: int | None = None
+) -> list[list[ImageFeatures]]:
+    """As `open_embeddings`, for each split all views that there are of its photos, or the first `most`."""
     try:
         store = EmbeddingStore.open(folder, expect={"checkpoint_sha256": weights_sha256(pair)})
         known = set(store.ids)
         counts = [
             next(v for v in count(1) if v == most or not photos or view_key(photos[0], v) not in known)
-            for photos in sides
+            for photos in splits
         ]
-        return [[load_seen(store, own, view) for view in range(views)] for own, views in zip(sides, counts)]
+        return [[load_features(store, own, view) for view in range(views)] for own, views in zip(splits, counts)]
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None
 
@@ -88,10 +90,10 @@ def open_views(folder: Path, pair: ClipPair, *sides: list[Captioned], most: int 
 @click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 def main(folders, source, out, splits, views, batch_size, workers, device, skip_bad) -> None:
     """Embed the photos of the --data folders; a run that was stopped goes on where it was."""
-    sides = read_photos(folders, skip_bad=skip_bad)
-    chosen = [(0, photo) for split in splits for photo in sides[split]]
+    splits = read_photos(folders, skip_bad=skip_bad)
+    chosen = [(0, photo) for split in splits for photo in splits[split]]
     if "train" in splits:
-        chosen += [(view, photo) for view in range(1, views) for photo in sides["train"]]
+        chosen += [(view, photo) for view in range(1, views) for photo in splits["train"]]
     pair = load_start(source).pair
     pair.to(device, memory_format=torch.channels_last).eval()
     made_by = {
@@ -113,9 +115,11 @@ def main(folders, source, out, splits, views, batch_size, workers, device, skip_
                     augment = Augment() if view else None
                     shown = PhotoSet([photo.example for photo in own], pair.preprocess, augment, seed=0)
                     for indices, pixels in photos_in_order(shown, batch_size, workers, epoch=view):
-                        seen = pair.see(pair.preprocess.normalize(pixels.to(device)))
-                        cells = None if seen.grid is None else seen.grid.cpu().numpy()
-                        writer.append([view_key(own[i], view) for i in indices], seen.embedding.cpu().numpy(), cells)
+                        features = pair.encode_image(pair.preprocess.normalize(pixels.to(device)))
+                        cells = None if features.grid is None else features.grid.cpu().numpy()
+                        writer.append(
+                            [view_key(own[i], view) for i in indices], features.embedding.cpu().numpy(), cells
+                        )
                         bar.update(len(indices))
     except EmbeddingsError as error:
         raise click.ClickException(str(error)) from None

@@ -28,14 +28,14 @@ SMALL = 20  # photos, as a visitor may have
 
 
 @dataclass(frozen=True)
-class Library:
+class CaptionedPhotos:
     """`embeddings` (N, D) of photos, length 1, and the `captions` that a captioner gave them."""
 
     embeddings: np.ndarray
     captions: Sequence[str]
 
-    def part(self, photos: np.ndarray) -> "Library":
-        return Library(self.embeddings[photos], [self.captions[i] for i in photos])
+    def part(self, photos: np.ndarray) -> "CaptionedPhotos":
+        return CaptionedPhotos(self.embeddings[photos], [self.captions[i] for i in photos])
 
 
 class Words:
@@ -71,7 +71,9 @@ class Queries:
     photo_of: np.ndarray
 
 
-def measure_retrieval(library: Library, asked: Queries, least_cosine: float, strange: Queries | None = None) -> dict:
+def measure_retrieval(
+    library: CaptionedPhotos, asked: Queries, least_cosine: float, out_of_domain: Queries | None = None
+) -> dict:
     """-> sections of scores: "retrieval" by embeddings alone, both ways; "by words" and "fused" (without a cut-off),
     text to image; "no good match" as `measure_rule` has it."""
     words, half = Words(library.captions), len(library.captions) // 2
@@ -88,14 +90,16 @@ def measure_retrieval(library: Library, asked: Queries, least_cosine: float, str
             ranks[name].append(ranking.index(photo) if photo in ranking else len(library.captions))
     found = {name: recall_of("text_to_image", np.array(own)) for name, own in ranks.items()}
     return {"retrieval": recall(library.embeddings, asked.vectors, asked.photo_of), **found} | {
-        f"no good match, library of {size}": measure_rule(library, size, asked, least_cosine, strange)
+        f"no good match, library of {size}": measure_rule(library, size, asked, least_cosine, out_of_domain)
         for size in sorted({min(SMALL, half), half} - {0})
     }
 
 
-def measure_rule(library: Library, size: int, asked: Queries, least_cosine: float, strange: Queries | None) -> dict:
+def measure_rule(
+    library: CaptionedPhotos, size: int, asked: Queries, least_cosine: float, out_of_domain: Queries | None
+) -> dict:
     """How often a search of `size` photos, drawn anew for each of TIMES queries of a kind, answers rightly, in per
-    cent. The queries: for a photo that is there; for one of the same data set that is not; `strange` ones, of another
+    cent. The queries: for a photo that is there; for one of the same data set that is not; `out_of_domain` ones, of another
     data set."""
     rng = np.random.default_rng(0)
 
@@ -119,6 +123,6 @@ def measure_rule(library: Library, size: int, asked: Queries, least_cosine: floa
         "and_the_photo_in_it": 100 * float(np.mean(right)),
         "refused_when_not_there": 100 - 100 * float(np.mean(others)),
     }
-    if strange:
-        scores["refused_when_strange"] = 100 - 100 * float(np.mean(answers(strange, False)[0]))
+    if out_of_domain:
+        scores["refused_when_strange"] = 100 - 100 * float(np.mean(answers(out_of_domain, False)[0]))
     return scores

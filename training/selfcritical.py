@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from model import checkpoint
-from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions, decode
-from model.caption.promises import makes_promise
-from training.captioning import caption_loss, dev_cider, drawn, encode_photos, row_losses, spread
+from model.caption.feature_captioner import FeatureCaptioner
+from model.safety_claims import claims_safety
+from training.captioning import caption_loss, dev_cider, encode_photos, row_losses, sample_captions, sample_evenly
 from training.corpus import Captioned, read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.metrics import CiderD
@@ -39,7 +39,7 @@ class Task:
         """CIDEr-D of each text for the photo at that place of `members`; a guide with a promise earns nothing."""
         scores = self.cider.scores(texts, places)
         if self.style == "guide":
-            scores[[makes_promise(text, self.language) for text in texts]] = 0
+            scores[[claims_safety(text, self.language) for text in texts]] = 0
         return scores
 
 
@@ -94,14 +94,14 @@ def tasks_of(photos: list[Captioned], ways: tuple[str, ...]) -> list[Task]:
 def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, ways, name, skip_bad) -> None:
     """Tune the mapping network and GPT-2 of a checkpoint so that what they say scores higher on CIDEr-D."""
     seed_everything(loop.seed)
-    sides = read_photos(folders, skip_bad=skip_bad)
-    photos, dev = sides["train"], spread(sides["dev"], DEV_PHOTOS)
+    splits = read_photos(folders, skip_bad=skip_bad)
+    photos, dev = splits["train"], sample_evenly(splits["dev"], DEV_PHOTOS)
     try:
         loaded = checkpoint.load(start, loop.device)
     except checkpoint.CheckpointError as error:
         raise click.ClickException(str(error)) from None
     pair, captioner = loaded.pair, loaded.captioner
-    seen, dev_seen = open_embeddings(embeddings, pair, photos, dev)
+    features, dev_features = open_embeddings(embeddings, pair, photos, dev)
     tokenizer, clipcap = captioner.tokenizer, captioner.clipcap
     tasks = tasks_of(photos, ways)
     shares = np.array([len(task.members) for task in tasks], dtype=float)
@@ -118,11 +118,11 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
     def loss_of(batch: tuple[int, Task, list[int]]) -> dict[str, Tensor]:
         step, task, places = batch
         indices = [task.members[place] for place in places]
-        batch_seen = seen.of(indices, loop.device)
+        batch_features = features.select(indices, loop.device)
         prompt = tokenizer.prompt(task.language, task.style)
         clipcap.eval()
         with torch.no_grad():
-            prefix = clipcap.prefix(batch_seen.embedding, batch_seen.grid)
+            prefix = clipcap.prefix(batch_features.embedding, batch_features.grid)
         sampled = decode(clipcap, prefix, prompt, tokenizer.end_id, drawing)
         texts = [tokenizer.decode(h.token_ids) for own in sampled for h in own]
         # Gradients go through the model as it sampled: dropout stays off.
@@ -134,11 +134,11 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
             [[*prompt, *h.token_ids, *(end if len(h.log_probs) > len(h.token_ids) else [])] for h in own]
             for own in sampled
         ]
-        negative, counts = row_losses(clipcap, batch_seen, rows, tokenizer)
+        negative, counts = row_losses(clipcap, batch_features, rows, tokenizer)
         critical = (negative * advantage).sum() / counts.sum()
         clipcap.train()
-        given = [drawn(encoded[i], 2, (loop.seed, step, i)) for i in indices]
-        plain = caption_loss(clipcap, batch_seen, given, tokenizer)
+        given = [sample_captions(encoded[i], 2, (loop.seed, step, i)) for i in indices]
+        plain = caption_loss(clipcap, batch_features, given, tokenizer)
         return {
             "loss": critical + caption_weight * plain,
             "reward": torch.tensor(float(rewards.mean())),
@@ -146,11 +146,11 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
         }
 
     def validate(average: nn.Module) -> dict[str, float]:
-        return dev_cider(Captioner(average, tokenizer, DecodingOptions()), dev_seen, dev)
+        return dev_cider(FeatureCaptioner(average, tokenizer, DecodingOptions()), dev_features, dev)
 
     groups = [{"params": list(clipcap.parameters())}]
     trained = fit(clipcap, groups, batches, steps, loss_of, loop, validate=validate if dev else None)
-    checkpoint.save(loop.out, name, pair, Captioner(trained, tokenizer, captioner.options), dtype=torch.float32)
+    checkpoint.save(loop.out, name, pair, FeatureCaptioner(trained, tokenizer, captioner.options), dtype=torch.float32)
     click.echo(f"Saved the checkpoint {loop.out}")
 
 

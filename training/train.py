@@ -13,15 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from model import checkpoint
-from model.caption.captioner import Captioner
 from model.caption.decoding import DecodingOptions
-from model.clip.seen import Seen
+from model.caption.feature_captioner import FeatureCaptioner
+from model.clip.features import ImageFeatures
 from model.clip.towers import GRID_CHANNELS
-from training.captioning import as_taught, dev_cider, drawn, encode_photos, row_losses, spread
+from training.captioning import dev_cider, encode_photos, row_losses, sample_captions, sample_evenly, supported_captions
 from training.corpus import read_photos
 from training.loop import LoopOptions, fit, loop_options, seed_everything
 from training.prepare import open_views
-from training.sources import load_language, load_start, new_clipcap
+from training.pretrained import load_language, load_start, new_clipcap
 
 DEV_PHOTOS = 400
 SMOOTHING = 0.1  # of the labels, arXiv 1512.00567
@@ -72,7 +72,7 @@ def main(
 ) -> None:  # fmt: skip
     """Train a mapping network between a CLIP pair and a GPT-2; OUT becomes a checkpoint that describes photos."""
     seed_everything(loop.seed)
-    sides = read_photos(folders, skip_bad=skip_bad)
+    splits = read_photos(folders, skip_bad=skip_bad)
     start = load_start(source)
     pair, clipcap, tokenizer = start.pair, start.clipcap, start.tokenizer
     if language is not None:
@@ -92,13 +92,16 @@ def main(
     elif clipcap is None:
         raise click.UsageError(f"there is no captioner in {source}; give --language")
     clipcap.gpt.requires_grad_(not freeze_language)
-    photos, dev = as_taught(sides["train"], tokenizer), spread(as_taught(sides["dev"], tokenizer), DEV_PHOTOS)
+    photos, dev = (
+        supported_captions(splits["train"], tokenizer),
+        sample_evenly(supported_captions(splits["dev"], tokenizer), DEV_PHOTOS),
+    )
     if len(photos) < loop.batch_size:
         raise click.ClickException(
             f"only {len(photos)} training photos have a caption in {' or '.join(tokenizer.languages)}, and a batch has "
             f"{loop.batch_size}; give more photos or a smaller --batch-size"
         )
-    views, (dev_seen, *_) = open_views(embeddings, pair, photos, dev)
+    views, (dev_features, *_) = open_views(embeddings, pair, photos, dev)
     encoded = encode_photos(photos, tokenizer)
     here, processes = loop.accelerator.process_index, loop.accelerator.num_processes
     if loop.batch_size < accumulate * processes:
@@ -109,25 +112,27 @@ def main(
         for first in range(start * loop.batch_size, len(order) - loop.batch_size + 1, loop.batch_size):
             yield epoch, order[first : first + loop.batch_size]
 
-    def parts_of(batch: tuple[int, np.ndarray]) -> list[tuple[Seen, list, int]]:
+    def parts_of(batch: tuple[int, np.ndarray]) -> list[tuple[ImageFeatures, list, int]]:
         """Of this process: photos, their sentences, and how many tokens the whole batch has."""
         epoch, indices = batch
-        rows = [drawn(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
+        rows = [sample_captions(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
         tokens = sum(len(row) - tokenizer.prompt_length for own in rows for row in own)
         places = np.array_split(np.arange(len(indices)), accumulate * processes)[here::processes]
-        seen = views[epoch % len(views)]
-        return [(seen.of(indices[part], loop.device), [rows[place] for place in part], tokens) for part in places]
+        features = views[epoch % len(views)]
+        return [
+            (features.select(indices[part], loop.device), [rows[place] for place in part], tokens) for part in places
+        ]
 
-    def loss_of(part: tuple[Seen, list, int]) -> dict[str, Tensor]:
-        seen, rows, tokens = part
-        if seen.grid is not None:
-            kept = torch.rand(seen.grid.shape[:2], device=seen.grid.device) >= dropout
-            seen = seen._replace(grid=seen.grid * kept[..., None])
-        losses, _ = row_losses(clipcap, seen, rows, tokenizer, SMOOTHING)
+    def loss_of(part: tuple[ImageFeatures, list, int]) -> dict[str, Tensor]:
+        features, rows, tokens = part
+        if features.grid is not None:
+            kept = torch.rand(features.grid.shape[:2], device=features.grid.device) >= dropout
+            features = features._replace(grid=features.grid * kept[..., None])
+        losses, _ = row_losses(clipcap, features, rows, tokenizer, SMOOTHING)
         return {"loss": losses.sum() / tokens * processes}
 
     def validate(average: nn.Module) -> dict[str, float]:
-        scores = dev_cider(Captioner(average, tokenizer, DecodingOptions()), dev_seen, dev)
+        scores = dev_cider(FeatureCaptioner(average, tokenizer, DecodingOptions()), dev_features, dev)
         return scores | ({"dev_cider": float(np.mean(list(scores.values())))} if scores else {})
 
     groups = [
@@ -151,7 +156,9 @@ def main(
         parts_of=parts_of,
     )
     if loop.accelerator.is_main_process:
-        checkpoint.save(loop.out, name, pair, Captioner(trained, tokenizer, DecodingOptions()), dtype=torch.float32)
+        checkpoint.save(
+            loop.out, name, pair, FeatureCaptioner(trained, tokenizer, DecodingOptions()), dtype=torch.float32
+        )
         click.echo(f"Saved the checkpoint {loop.out}")
 
 

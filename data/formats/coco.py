@@ -1,8 +1,7 @@
 """COCO captions JSON, and VizWiz-Captions, which has the same format: `images` and `annotations`.
 
 VizWiz marks captions that its people rejected or that are canned ("quality issues are too severe ..."); they are
-left out, and with them the photos that have no other. `captions_train2017.json`, `train.json` and the like say
-their side by their name (val is dev); with any other name the split is ours. Such a file is often one line, so an
+left out, and with them the photos that have no other. `captions_train2017.json`, `train.json` and the like name their split (val is dev); with any other name the split is ours. Such a file is often one line, so an
 entry is named by its place.
 """
 
@@ -11,7 +10,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.examples import SPLIT_NAMES, CaptionText, DatasetError, Problems, Record
+from data.examples import SPLIT_NAMES, CaptionText, DataProblems, DatasetError, PhotoEntry
 from data.formats.text import tidy
 from data.photos import safe_name
 
@@ -35,8 +34,8 @@ def matches(path: Path) -> bool:
     return bool(find_files(path))
 
 
-def read(path: Path, problems: Problems) -> Iterable[Record]:
-    records: dict[str, Record] = {}
+def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
+    records: dict[str, PhotoEntry] = {}
     for file in (files := find_files(path)):
         images, annotations = load(file)
         if annotations is None and len(files) > 1:
@@ -79,14 +78,14 @@ def load(file: Path) -> tuple[list | None, list | None]:
 
 
 def read_images(
-    file: Path, images: list, records: dict[str, Record], problems: Problems
-) -> dict[int | str, Record | None]:
+    file: Path, images: list, records: dict[str, PhotoEntry], problems: DataProblems
+) -> dict[int | str, PhotoEntry | None]:
     """Image id -> its new record in `records` (keyed by file name over all files of the set), or None if refused."""
     name_of_set = file.stem.removeprefix("captions").strip("_")  # captions_train2017 -> train2017
     split = SPLIT_NAMES.get(re.sub(r"\d+$", "", name_of_set))
     roots = (file.parent, file.parent.parent) if file.parent.name == "annotations" else (file.parent,)
     folders = [root / sub for root in roots for sub in (f"images/{name_of_set}", name_of_set, "images", ".")]
-    by_id: dict[int | str, Record | None] = {}
+    by_id: dict[int | str, PhotoEntry | None] = {}
     for place, image in enumerate(images):
         where = f"{file}:images[{place}]"
         image = image if isinstance(image, dict) else {}
@@ -103,5 +102,5 @@ def read_images(
             by_id.setdefault(image_id, None)
         else:
             candidates = tuple(folder / name for folder in folders)
-            by_id[image_id] = records[name] = Record(name, candidates, where, split)
+            by_id[image_id] = records[name] = PhotoEntry(name, candidates, where, split)
     return by_id

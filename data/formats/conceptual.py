@@ -2,7 +2,7 @@
 
 A row's photo is named after its address, so that the file may be sorted, cut and joined freely: the SHA-1 of the
 URL in hex (`printf %s "$url" | sha1sum`), with any photo suffix, in a folder named like the TSV without `.tsv`, in
-`images/`, or beside it. `GCC-training.tsv` and `Validation_GCC-...tsv` are the train and dev sides; with any other
+`images/`, or beside it. `GCC-training.tsv` and `Validation_GCC-...tsv` are the train and dev splits; with any other
 name the split is ours.
 """
 
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.examples import SPLIT_NAMES, CaptionText, Problems, Record
+from data.examples import SPLIT_NAMES, CaptionText, DataProblems, PhotoEntry
 from data.formats.text import read_lines, tidy
 from data.photos import SUFFIXES
 
@@ -25,8 +25,8 @@ def matches(path: Path) -> bool:
     return path.suffix.lower() == ".tsv" if path.is_file() else any(path.glob("*.tsv"))
 
 
-def read(path: Path, problems: Problems) -> Iterable[Record]:
-    records: dict[str, Record] = {}
+def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
+    records: dict[str, PhotoEntry] = {}
     for file in [path] if path.is_file() else sorted(path.glob("*.tsv")):
         named = [SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", file.stem.lower()) if word in SPLIT_NAMES]
         folders = (file.with_suffix(""), file.parent / "images", file.parent)
@@ -46,5 +46,5 @@ def read(path: Path, problems: Problems) -> Iterable[Record]:
             else:
                 candidates = tuple(folder / (stem + suffix) for folder in folders for suffix in SUFFIXES)
                 split = named[0] if named else None
-                records[stem] = Record(stem, candidates, where, split, [CaptionText(tidy(fields[0]))])
+                records[stem] = PhotoEntry(stem, candidates, where, split, [CaptionText(tidy(fields[0]))])
     return records.values()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.examples import CaptionText, DatasetError, Problems, Record
+from data.examples import CaptionText, DataProblems, DatasetError, PhotoEntry
 from data.formats.text import read_lines, tidy
 from data.photos import safe_name
 
@@ -22,11 +22,11 @@ def matches(path: Path) -> bool:
     return (path / TOKENS).is_file()
 
 
-def read(path: Path, problems: Problems) -> Iterable[Record]:
+def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
     """Records in the order of the caption file. A photo in none of the three lists is a training photo: the lists leave
     out 91 of the 8,091, and only what is marked dev or test must stay unseen."""
     splits = read_splits(path, problems)
-    records: dict[str, Record] = {}
+    records: dict[str, PhotoEntry] = {}
     for file, language in [(path / TOKENS, "en"), *translations(path)]:
         seen = set()
         for where, line in read_lines(file, problems):
@@ -45,7 +45,7 @@ def read(path: Path, problems: Problems) -> Iterable[Record]:
             else:
                 seen.add(key)
                 split = splits.get(name, ("train",))[0]
-                record = records.setdefault(name, Record(name, (path / PHOTOS / name,), where, split))
+                record = records.setdefault(name, PhotoEntry(name, (path / PHOTOS / name,), where, split))
                 record.captions.append(CaptionText(tidy(text), language))
     for name, (_, where) in splits.items():
         if name not in records:
@@ -59,7 +59,7 @@ def translations(path: Path) -> list[tuple[Path, str]]:
     return [(file, match[1]) for file, match in found if match]
 
 
-def read_splits(path: Path, problems: Problems) -> dict[str, tuple[str, str]]:
+def read_splits(path: Path, problems: DataProblems) -> dict[str, tuple[str, str]]:
     """Photo name -> (split, FILE:LINE) from the three lists, all of which must be there."""
     splits: dict[str, tuple[str, str]] = {}
     for split, file in LISTS.items():

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.examples import SPLIT_NAMES, CaptionText, Problems, Record
+from data.examples import SPLIT_NAMES, CaptionText, DataProblems, PhotoEntry
 from data.formats.text import read_lines, tidy
 from data.photos import safe_name
 
@@ -20,9 +20,9 @@ def matches(path: Path) -> bool:
     return path.name == METADATA if path.is_file() else (path / METADATA).is_file()
 
 
-def read(path: Path, problems: Problems) -> Iterable[Record]:
+def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
     file = path if path.is_file() else path / METADATA
-    records: dict[str, Record] = {}
+    records: dict[str, PhotoEntry] = {}
     for where, line in read_lines(file, problems):
         try:
             name, captions, split, labels = parse(line)
@@ -36,7 +36,7 @@ def read(path: Path, problems: Problems) -> Iterable[Record]:
         if len(kept) < len(captions) or not captions:
             problems.add("empty caption", where, f"{name} has an empty caption", "write one or remove it")
         if kept:
-            records[name] = Record(name, (file.parent / name,), where, split, kept, labels)
+            records[name] = PhotoEntry(name, (file.parent / name,), where, split, kept, labels)
     return records.values()
 
 

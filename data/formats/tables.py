@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from data.examples import CaptionText, Problems, Record
+from data.examples import CaptionText, DataProblems, PhotoEntry
 from data.formats.text import read_rows, tidy
 from data.photos import safe_name
 
@@ -22,7 +22,7 @@ def matches_kaggle(path: Path) -> bool:
     return (path / KAGGLE).is_file()
 
 
-def read_kaggle(path: Path, problems: Problems) -> Iterable[Record]:
+def read_kaggle(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
     return read_tables([(path / KAGGLE, "en")], "caption", (path / "Images", path / "images"), problems)
 
 
@@ -30,7 +30,7 @@ def matches_public_space(path: Path) -> bool:
     return path.suffix.lower() == ".csv" if path.is_file() else (path / PUBLIC_SPACE).is_file()
 
 
-def read_public_space(path: Path, problems: Problems) -> Iterable[Record]:
+def read_public_space(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
     main = path if path.is_file() else path / PUBLIC_SPACE
     pattern = re.escape(main.stem) + r"\.([a-z]{2,3})" + re.escape(main.suffix)
     beside = [(file, re.fullmatch(pattern, file.name)) for file in sorted(main.parent.iterdir())]
@@ -39,10 +39,10 @@ def read_public_space(path: Path, problems: Problems) -> Iterable[Record]:
 
 
 def read_tables(
-    tables: list[tuple[Path, str]], style: str, folders: tuple[Path, ...], problems: Problems
-) -> Iterable[Record]:
+    tables: list[tuple[Path, str]], style: str, folders: tuple[Path, ...], problems: DataProblems
+) -> Iterable[PhotoEntry]:
     """Records of all (file, language) tables together, a photo of the same name being the same photo in each."""
-    records: dict[str, Record] = {}
+    records: dict[str, PhotoEntry] = {}
     for file, language in tables:
         for where, (image, text) in read_rows(file, HEADER, problems):
             name = safe_name(image)
@@ -52,6 +52,6 @@ def read_tables(
                 problems.add("empty caption", where, f"{name} has no caption", "write one or remove the line")
             else:
                 candidates = tuple(folder / name for folder in folders)
-                record = records.setdefault(name, Record(name, candidates, where))
+                record = records.setdefault(name, PhotoEntry(name, candidates, where))
                 record.captions.append(CaptionText(tidy(text), language, style))
     return records.values()

@@ -4,10 +4,10 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from data.examples import DatasetError, Problems
+from data.examples import DataProblems, DatasetError
 
 
-def read_lines(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
+def read_lines(path: Path, problems: DataProblems) -> Iterator[tuple[str, str]]:
     """Yield (`FILE:LINE`, text) of every line that is not blank; a line that is not UTF-8 is a bad row."""
     try:
         raw = path.read_bytes()
@@ -25,7 +25,7 @@ def read_lines(path: Path, problems: Problems) -> Iterator[tuple[str, str]]:
             yield where, text
 
 
-def read_rows(path: Path, header: tuple[str, ...], problems: Problems) -> Iterator[tuple[str, list[str]]]:
+def read_rows(path: Path, header: tuple[str, ...], problems: DataProblems) -> Iterator[tuple[str, list[str]]]:
     """Yield (`FILE:LINE`, fields) of a CSV file below its header; a row is one line.
 
     A file with another header is reported once and nothing of it is read: its columns could mean anything.

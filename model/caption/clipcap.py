@@ -47,7 +47,7 @@ class ClipCapConfig:
 
 
 class ClipCap(nn.Module):
-    """`prefix` makes (B, P, W) from embeddings; `read` runs GPT-2 over prefix or tokens with a KV cache."""
+    """`prefix` makes (B, P, W) from embeddings; `forward` runs GPT-2 over prefix or tokens with a KV cache."""
 
     def __init__(self, config: ClipCapConfig):
         super().__init__()
@@ -73,7 +73,7 @@ class ClipCap(nn.Module):
             raise ValueError("this captioner wants the grid of features beside the embedding")
         return torch.cat([prefix, self.grid_mapper(grid.to(dtype))], dim=1)
 
-    def read(
+    def forward(
         self,
         *,
         prefix: Tensor | None = None,
@@ -95,12 +95,12 @@ class ClipCap(nn.Module):
         return out.logits, out.past_key_values
 
     def caption_logits(self, cache: DynamicCache, photos: Tensor, tokens: Tensor) -> Tensor:
-        """Teacher-forced logits: tokens (N, T), row i after the prefix of photo `photos[i]` (N,), read before into
-        `cache`, which stays as it is -> (N, T, V); position t predicts token t + 1."""
+        """Teacher-forced logits: tokens (N, T), row i after the prefix of photo `photos[i]` (N,), which `cache`
+        holds and which stays as it is -> (N, T, V); position t predicts token t + 1."""
         rows = DynamicCache()
         for number, layer in enumerate(cache.layers):
             rows.update(layer.keys[photos], layer.values[photos], number)
-        return self.read(tokens=tokens, cache=rows)[0]
+        return self(tokens=tokens, cache=rows)[0]
 
 
 def build_gpt(config: ClipCapConfig) -> GPT2LMHeadModel:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from model.caption.cached_gpt2 import CachedGpt2
 from model.caption.clipcap import ClipCap
-from model.caption.reader import Reader
 
 Forbidden = Callable[[list[int]], bool]
 
@@ -17,7 +17,7 @@ class DecodingOptions:
     """How to decode. `beams`: hypotheses a photo, 1 is greedy. `max_tokens`: of a caption, without its end token.
     `length_penalty`: a finished hypothesis scores sum of log-probabilities / length ** length_penalty (arXiv
     1609.08144 without its constant). `no_repeat_ngram`: no run of so many tokens twice, 0 for no limit. `samples`:
-    captions drawn at random instead, with `temperature` and from the `top_p` likeliest tokens (arXiv 1904.09751).
+    captions sampled at random instead, with `temperature` and from the `top_p` likeliest tokens (arXiv 1904.09751).
     `likeness_weight`, `agreement_weight`: how much the cosine of a caption in the CLIP pair with the photo, and with
     the mean of the photo's captions, counts beside its score when a Describer ranks them (the second is a consensus
     of hypotheses, arXiv 1505.04467, by embeddings).
@@ -46,7 +46,7 @@ class DecodingOptions:
         if self.samples < 0 or self.no_repeat_ngram < 0:
             raise ValueError("samples and no_repeat_ngram must not be negative")
         if self.samples and self.beams != 1:
-            raise ValueError("samples are drawn without beams; give beams=1 with samples")
+            raise ValueError("samples are taken without beams; give beams=1 with samples")
         if not self.samples and (self.temperature != 1.0 or self.top_p != 1.0):
             raise ValueError("temperature and top_p are for sampling; give samples as well")
         if self.temperature <= 0 or not 0 < self.top_p <= 1:
@@ -102,21 +102,21 @@ class _Stream:
 
     def __init__(self, captioner: ClipCap, prefix: Tensor, prompt: list[int], copies: int, max_tokens: int):
         photos, length, _ = prefix.shape
-        self._reader = Reader(captioner.gpt, photos * copies, length + len(prompt) + max_tokens + 1)
+        self._gpt2 = CachedGpt2(captioner.gpt, photos * copies, length + len(prompt) + max_tokens + 1)
         asked = torch.tensor(prompt, dtype=torch.long, device=prefix.device).expand(photos, -1)
-        self.log_probs = self._reader.read(torch.cat([prefix, self._reader.embed(asked)], dim=1))  # (B, V)
+        self.log_probs = self._gpt2.next_log_probs(torch.cat([prefix, self._gpt2.embed(asked)], dim=1))  # (B, V)
 
     def copy(self, copies: int) -> None:
         """Each sequence `copies` times, in a row."""
-        self._reader.repeat(len(self.log_probs), copies)
+        self._gpt2.repeat(len(self.log_probs), copies)
 
     def step(self, tokens: list[int], rows: list[int] | None = None) -> None:
         """Add a token to each sequence, after putting sequence `rows[i]` in place i."""
         device = self.log_probs.device
         if rows is not None and rows != list(range(len(rows))):
-            self._reader.select(torch.tensor(rows, device=device))
-        self.log_probs = self._reader.read(
-            self._reader.embed(torch.tensor(tokens, device=device)[:, None])
+            self._gpt2.select(torch.tensor(rows, device=device))
+        self.log_probs = self._gpt2.next_log_probs(
+            self._gpt2.embed(torch.tensor(tokens, device=device)[:, None])
         )  # (rows, V)
 
 
@@ -242,9 +242,9 @@ def _sample(
     running = [True] * len(own)
     for length in range(options.max_tokens + 1):
         allowed = _without_repeats(stream.log_probs, [[beam] for beam in own], 1, options.no_repeat_ngram)
-        drawn = torch.multinomial(_nucleus(allowed / options.temperature, options.top_p), 1)[:, 0]  # (rows,)
-        picked = stream.log_probs.gather(1, drawn[:, None])[:, 0].tolist()
-        tokens = drawn.tolist()
+        sampled = torch.multinomial(_nucleus(allowed / options.temperature, options.top_p), 1)[:, 0]  # (rows,)
+        picked = stream.log_probs.gather(1, sampled[:, None])[:, 0].tolist()
+        tokens = sampled.tolist()
         for row, beam in enumerate(own):
             if not running[row]:
                 tokens[row] = end_id

@@ -1,15 +1,15 @@
 """Caption text to token ids and back: our byte-level BPE with control tokens for language and style, or GPT-2's."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from model.bpe import BpeTokenizer
-from model.ways import LANGUAGES, STYLES, NotTaught
+from model.errors import UnsupportedOption
+from model.protocols import STYLES
 
 PAD, END = "<|pad|>", "<|end|>"
-SPECIAL_TOKENS = (PAD, END, *(f"<|{name}|>" for name in LANGUAGES + STYLES))
 
 
 def clean(text: str) -> str:
@@ -20,21 +20,28 @@ def clean(text: str) -> str:
 
 
 class CaptionTokenizer(BpeTokenizer):
-    """A `tokenizers.Tokenizer` with the control tokens of this project. `pad_id`, `end_id`: int."""
+    """A `tokenizers.Tokenizer` with control tokens such as <|en|> and <|guide|>, from which `languages` and `styles`
+    come. `pad_id`, `end_id`: int."""
 
     kind = "caption"
-    languages, styles = LANGUAGES, STYLES
     prompt_length = 2
-    required, otherwise = SPECIAL_TOKENS, "train it with `python -m training.language`"
+    required, otherwise = (PAD, END), "train it with `sightline train language`"
 
     def __init__(self, tokenizer: Tokenizer):
         super().__init__(tokenizer)
         self.pad_id = tokenizer.token_to_id(PAD)
         self.end_id = tokenizer.token_to_id(END)
+        added = [token.content for _, token in sorted(tokenizer.get_added_tokens_decoder().items())]
+        names = [match[1] for token in added if (match := re.fullmatch(r"<\|([a-z]+)\|>", token))]
+        self.styles = tuple(name for name in names if name in STYLES)
+        self.languages = tuple(name for name in names if name not in (*STYLES, "pad", "end"))
 
     @classmethod
-    def train(cls, texts: Iterable[str], size: int) -> "CaptionTokenizer":
-        """Learn a vocabulary of at most `size` tokens from caption texts."""
+    def train(
+        cls, texts: Iterable[str], size: int, languages: Sequence[str] = ("en", "id"), styles: Sequence[str] = STYLES
+    ) -> "CaptionTokenizer":
+        """Learn a vocabulary of at most `size` tokens from caption texts, with a control token for each language and
+        style."""
         tokenizer = Tokenizer(models.BPE())
         tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -42,7 +49,7 @@ class CaptionTokenizer(BpeTokenizer):
         trainer = trainers.BpeTrainer(
             vocab_size=size,
             min_frequency=3,
-            special_tokens=list(SPECIAL_TOKENS),
+            special_tokens=[PAD, END, *(f"<|{name}|>" for name in (*languages, *styles))],
             initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
             show_progress=False,
         )
@@ -54,7 +61,7 @@ class CaptionTokenizer(BpeTokenizer):
         return super().encode(clean(text))
 
     def prompt(self, language: str, style: str) -> list[int]:
-        """The two control tokens that ask for `language` and `style`. Raises NotTaught for one not in model.ways."""
+        """The two control tokens that ask for `language` and `style`. Raises UnsupportedOption for one it does not have."""
         _check(self, language, style)
         return [self._tokenizer.token_to_id(f"<|{language}|>"), self._tokenizer.token_to_id(f"<|{style}|>")]
 
@@ -74,7 +81,7 @@ class Gpt2Tokenizer(BpeTokenizer):
         self.full_stop_id = tokenizer.token_to_id(".")
 
     def prompt(self, language: str, style: str) -> list[int]:
-        """No token at all; raises NotTaught for any other than ("en", "caption")."""
+        """No token at all; raises UnsupportedOption for any other than ("en", "caption")."""
         _check(self, language, style)
         return []
 
@@ -85,4 +92,4 @@ TOKENIZERS = {one.kind: one for one in (CaptionTokenizer, Gpt2Tokenizer)}
 def _check(tokenizer: CaptionTokenizer | Gpt2Tokenizer, language: str, style: str) -> None:
     for value, known, what in ((language, tokenizer.languages, "language"), (style, tokenizer.styles, "style")):
         if value not in known:
-            raise NotTaught(f"unknown {what} {value!r}; use one of {', '.join(known)}")
+            raise UnsupportedOption(f"unknown {what} {value!r}; use one of {', '.join(known)}")

@@ -1,6 +1,9 @@
 """A CLIP pair behind one interface: photos and sentences to embeddings of the same space (arXiv 2103.00020)."""
 
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -8,18 +11,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from model.clip.features import ImageFeatures
 from model.clip.preprocess import MOBILENET, Preprocess
 from model.clip.resnet import ModifiedResNet
-from model.clip.seen import Seen
 from model.clip.towers import MobileNetTower, ViTTower, text_tower
+from model.protocols import EmbeddingSpace
 
 TEXTS_AT_ONCE = 64
 
 
 class TextTokenizer(Protocol):
-    """What a pair wants of a tokenizer."""
+    """What a pair needs of a tokenizer."""
 
     def encode(self, text: str) -> list[int]: ...
+
+    def save(self, path: Path | str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class PairConfig:
     """Shape of a pair. `image`: "mobilenet" (with a grid of `grid_side`), "resnet" (CLIP's RN family) or "vit"; the
     other `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
     `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens.
-    `least_cosine`: of a photo and a text below it, neither answers the other; chosen on dev photos, -1 if not known."""
+    `least_cosine`: a photo and a text below it do not fit each other; chosen on dev photos, -1 if not measured."""
 
     vocabulary: int
     pad_id: int
@@ -68,8 +74,21 @@ def _image_tower(config: PairConfig) -> nn.Module:
     )  # fmt: skip
 
 
+def weights_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a pair's weights as float32, in hex: the same whichever file and precision hold these numbers."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().cpu().float().contiguous().numpy())
+    return digest.hexdigest()
+
+
 class ClipPair(nn.Module):
-    """Image tower, text tower, temperature, with the preprocessing and the tokenizer that belong to them."""
+    """An Embedder: image tower, text tower, temperature, with the preprocessing and the tokenizer that belong to them.
+
+    `space_id`: digest of the weights as they were loaded, None until `checkpoint.load` or `load_clip` sets it; it then
+    stands for the weights in every precision. `space_name`: for people.
+    """
 
     def __init__(self, config: PairConfig, tokenizer: TextTokenizer, preprocess: Preprocess = MOBILENET):
         super().__init__()
@@ -80,22 +99,30 @@ class ClipPair(nn.Module):
             config.text_context, config.pad_id, config.end_id, config.activation,
         )  # fmt: skip
         self.logit_scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
+        self.space_id: str | None = None
+        self.space_name = config.image
 
-    def see(self, pixels: Tensor) -> Seen:
-        """Pixels (B, 3, S, S) -> Seen."""
+    @property
+    def space(self) -> EmbeddingSpace:
+        """Computed from the weights where nobody said it, which takes a moment for a large pair."""
+        id = self.space_id or weights_sha256(self.state_dict())
+        return EmbeddingSpace(id, self.space_name, self.config.embedding_dim, self.config.least_cosine)
+
+    def encode_image(self, pixels: Tensor) -> ImageFeatures:
+        """Pixels (B, 3, S, S) -> ImageFeatures."""
         dtype = next(self.image_tower.parameters()).dtype
-        seen = self.image_tower(pixels.to(dtype, memory_format=torch.channels_last))
-        return Seen(seen.embedding.float(), seen.grid)
+        features = self.image_tower(pixels.to(dtype, memory_format=torch.channels_last))
+        return ImageFeatures(features.embedding.float(), features.grid)
 
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a sentence, cut to the context and closed by the end token."""
         start = [] if self.config.start_id is None else [self.config.start_id]
         return [*start, *self.tokenizer.encode(text)[: self.config.text_context - 1 - len(start)], self.config.end_id]
 
-    def read(self, rows: list[list[int]]) -> Tensor:
+    def encode_tokens(self, rows: list[list[int]]) -> Tensor:
         """Token ids of N sentences -> embeddings (N, D) of length 1. Like lengths go together: little is padding."""
         device = self.logit_scale.device
-        if self.text_tower.dtype != self.logit_scale.dtype:  # until now it stood in its file, in another precision
+        if self.text_tower.dtype != self.logit_scale.dtype:  # still mapped from its file, in the file's precision
             with torch.inference_mode(False):
                 self.text_tower.to(self.logit_scale.dtype)
         order = np.argsort([len(row) for row in rows], kind="stable")
@@ -107,19 +134,19 @@ class ClipPair(nn.Module):
         return nn.functional.normalize(torch.cat(parts)[torch.as_tensor(np.argsort(order), device=device)], dim=-1)
 
     @torch.inference_mode()
-    def embed_photos(self, photos: list[Image.Image], batch_size: int = 32) -> np.ndarray:
+    def embed_photos(self, photos: Sequence[Image.Image], batch_size: int = 32) -> np.ndarray:
         """RGB photos -> (N, D) float32, length 1."""
         device = self.logit_scale.device
         parts = [
-            self.see(self.preprocess(photos[i : i + batch_size]).to(device)).embedding
+            self.encode_image(self.preprocess(photos[i : i + batch_size]).to(device)).embedding
             for i in range(0, len(photos), batch_size)
         ]
         parts = [nn.functional.normalize(part, dim=-1).cpu().numpy() for part in parts]
         return np.concatenate(parts) if parts else np.zeros((0, self.config.embedding_dim), np.float32)
 
     @torch.inference_mode()
-    def embed_texts(self, texts: list[str]) -> np.ndarray:
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Sentences -> (N, D) float32, length 1."""
         if not texts:
             return np.zeros((0, self.config.embedding_dim), np.float32)
-        return self.read([self.text_ids(text) for text in texts]).cpu().numpy()
+        return self.encode_tokens([self.text_ids(text) for text in texts]).cpu().numpy()

@@ -6,7 +6,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from model.clip.seen import Seen
+from model.clip.features import ImageFeatures
 
 EXPANSION = 4
 
@@ -58,7 +58,7 @@ class AttentionPool(nn.Module):
 
 
 class ModifiedResNet(nn.Module):
-    """Pixels (B, 3, size, size) -> Seen, without a grid."""
+    """Pixels (B, 3, size, size) -> ImageFeatures, without a grid."""
 
     def __init__(self, layers: tuple[int, int, int, int], width: int, heads: int, size: int, embedding_dim: int):
         super().__init__()
@@ -76,10 +76,10 @@ class ModifiedResNet(nn.Module):
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.attnpool = AttentionPool(size // 32, channels, heads, embedding_dim)
 
-    def forward(self, pixels: Tensor) -> Seen:
+    def forward(self, pixels: Tensor) -> ImageFeatures:
         x = torch.relu(self.bn1(self.conv1(pixels)))
         x = torch.relu(self.bn2(self.conv2(x)))
         x = self.avgpool(torch.relu(self.bn3(self.conv3(x))))
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = stage(x)
-        return Seen(self.attnpool(x), None)
+        return ImageFeatures(self.attnpool(x), None)

@@ -11,7 +11,7 @@ from transformers import (
 )
 from transformers.models.mobilenet_v2.modeling_mobilenet_v2 import MobileNetV2ConvLayer
 
-from model.clip.seen import Seen
+from model.clip.features import ImageFeatures
 
 GRID_CHANNELS = 1280
 
@@ -28,10 +28,10 @@ class MobileNetTower(nn.Module):
         self.project = nn.Linear(GRID_CHANNELS, embedding_dim)
         self.pool = nn.AdaptiveAvgPool2d(grid_side)
 
-    def forward(self, pixels: Tensor) -> Seen:
-        """Pixels (B, 3, S, S) in [-1, 1] -> Seen."""
+    def forward(self, pixels: Tensor) -> ImageFeatures:
+        """Pixels (B, 3, S, S) in [-1, 1] -> ImageFeatures."""
         features = self.backbone(pixels).last_hidden_state  # (B, 1280, S/32, S/32)
-        return Seen(self.project(features.mean((2, 3))), self.pool(features).flatten(2).transpose(1, 2))
+        return ImageFeatures(self.project(features.mean((2, 3))), self.pool(features).flatten(2).transpose(1, 2))
 
 
 def conv_layers(backbone: MobileNetV2Model) -> list[MobileNetV2ConvLayer]:
@@ -62,7 +62,7 @@ def _transformer(embedding_dim: int, width: int, layers: int, heads: int, activa
 
 
 class ViTTower(nn.Module):
-    """CLIP's vision transformer (`activation` as in `text_tower`). Pixels (B, 3, size, size) -> Seen without a grid."""
+    """CLIP's vision transformer (`activation` as in `text_tower`). Pixels (B, 3, size, size) -> ImageFeatures without a grid."""
 
     def __init__(self, embedding_dim: int, width: int, layers: int, heads: int, size: int, patch: int, activation: str):
         super().__init__()
@@ -72,8 +72,8 @@ class ViTTower(nn.Module):
             )
         )
 
-    def forward(self, pixels: Tensor) -> Seen:
-        return Seen(self.model(pixels).image_embeds, None)
+    def forward(self, pixels: Tensor) -> ImageFeatures:
+        return ImageFeatures(self.model(pixels).image_embeds, None)
 
 
 def text_tower(

@@ -69,6 +69,7 @@ def pair_of(tensors: dict[str, Tensor], tokenizer: ClipTokenizer, source: str = 
     check_no_others(pair, named, source, "CLIP")
     assign(pair, named)
     pair.image_tower.to(memory_format=torch.channels_last)
+    pair.space_name = Path(source).stem
     return pair.eval()
 
 

@@ -30,15 +30,15 @@ from transformers import (
 )
 
 from model import checkpoint
-from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap, ClipCapConfig
 from model.caption.decoding import DecodingOptions, decode
+from model.caption.feature_captioner import FeatureCaptioner
 from model.caption.tokenizer import Gpt2Tokenizer
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import clip_preprocess
 from model.clip.tokenizer import ClipTokenizer
 from model.describe import LANGUAGES, STYLES, Describer
-from model.serving import lay_out
+from model.serving import optimize_for_inference
 from tests.model import original as small
 from tests.model import published
 
@@ -98,7 +98,7 @@ def full_size(precision: str = "float32", laid_out: bool = True) -> tuple[ClipPa
         pair.bfloat16()
         clipcap.bfloat16()
     if laid_out:
-        lay_out(Captioner(clipcap, None, DecodingOptions()), precision)
+        optimize_for_inference(FeatureCaptioner(clipcap, None, DecodingOptions()), precision)
         pair.image_tower.to(memory_format=torch.channels_last)
     return pair, clipcap
 
@@ -115,9 +115,9 @@ def full_size_tokenizers() -> tuple[Gpt2Tokenizer, ClipTokenizer]:
 @torch.inference_mode()
 def ours(model: tuple[ClipPair, ClipCap], photos: list[Image.Image], beams: int, tokens: int) -> list[tuple[int, ...]]:
     pair, clipcap = model
-    seen = pair.see(pair.preprocess(photos))
+    features = pair.encode_image(pair.preprocess(photos))
     options = DecodingOptions.clipcap(beams, tokens)
-    return [own[0].token_ids for own in decode(clipcap, clipcap.prefix(seen.embedding), [], NEVER, options)]
+    return [own[0].token_ids for own in decode(clipcap, clipcap.prefix(features.embedding), [], NEVER, options)]
 
 
 @torch.inference_mode()
@@ -149,7 +149,7 @@ def original(
 def generate(model: tuple[ClipPair, ClipCap], photos: list[Image.Image], beams: int, tokens: int) -> Tensor:
     """transformers' beam search with its cache, behind the same CLIP and mapping network."""
     pair, clipcap = model
-    prefix = clipcap.prefix(pair.see(pair.preprocess(photos)).embedding)
+    prefix = clipcap.prefix(pair.encode_image(pair.preprocess(photos)).embedding)
     return clipcap.gpt.generate(
         inputs_embeds=prefix, attention_mask=torch.ones(prefix.shape[:2]), generation_config=fixed(beams, tokens)
     )
@@ -229,7 +229,7 @@ def agreement(precision: str) -> tuple[int, int]:
 def print_loading() -> None:
     pair, clipcap = full_size(laid_out=False)
     words, pair.tokenizer = full_size_tokenizers()
-    captioner = Captioner(clipcap, words, DecodingOptions.clipcap())
+    captioner = FeatureCaptioner(clipcap, words, DecodingOptions.clipcap())
     parameters = sum(p.numel() for part in (pair, captioner) for p in part.parameters())
     print(
         f"\n{parameters / 1e6:.0f} million parameters. Loading a checkpoint kept in 16 bits a weight, from a warm disk:"

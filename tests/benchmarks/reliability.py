@@ -32,10 +32,10 @@ def main(seconds: float, kinds: tuple[str, ...]) -> None:
                 service.stop()
             found = library.records.ids("key:busy")
             library.close()
-        lost, strange = len(expected - set(found)), len(set(found) - expected)
+        lost, others = len(expected - set(found)), len(set(found) - expected)
         click.echo(
             f"{kind}: {len(answers)} requests in {seconds:.0f} s, {len(found)} records; lost {lost}, "
-            f"not deleted or doubled {strange}; statuses {dict(Counter(status for _, status, _ in answers))}"
+            f"not deleted or doubled {others}; statuses {dict(Counter(status for _, status, _ in answers))}"
         )
         for method in ("describe", "search", "delete"):
             took = [1000 * taken for name, _, taken in answers if name == method]

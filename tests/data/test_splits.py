@@ -1,10 +1,10 @@
-"""No photo is on two sides: not by row, not by name, not by copy, not across sets."""
+"""No photo is in two splits: not by row, not by name, not by copy, not across sets."""
 
 from collections import Counter, defaultdict
 
 import pytest
 
-from data.datasets import DatasetError, check_sides, read_dataset, read_datasets
+from data.datasets import DatasetError, check_splits, read_dataset, read_datasets
 from data.splits import choose_split
 
 OURS = ("flickr8k-kaggle", "public-space", "imagefolder", "coco", "conceptual")
@@ -22,14 +22,14 @@ def test_no_photo_is_on_two_sides(new_set, photo_bytes, kind):
             made.add_caption(f"p{number}.jpg", "a second caption, far from the first")
     for seed in range(3):
         found = read_dataset(made.folder, seed=seed)
-        sides = defaultdict(set)
+        splits = defaultdict(set)
         for example in found:
-            sides[example.path.read_bytes()].add(example.split)
+            splits[example.path.read_bytes()].add(example.split)
         assert len(found) == len({example.id for example in found}) == 80
-        assert len(sides) == 40
-        assert {len(split) for split in sides.values()} == {1}
+        assert len(splits) == 40
+        assert {len(split) for split in splits.values()} == {1}
         assert {example.split for example in found} == {"train", "dev", "test"}
-        check_sides(found)
+        check_splits(found)
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -53,12 +53,12 @@ def test_same_photos_in_two_formats_are_on_the_same_sides(new_set):
 
 
 def test_shares_and_seed():
-    sides = [choose_split(f"photo {number}") for number in range(20_000)]
-    counts = Counter(sides)
+    splits = [choose_split(f"photo {number}") for number in range(20_000)]
+    counts = Counter(splits)
     assert counts["dev"] == pytest.approx(2000, rel=0.1)
     assert counts["test"] == pytest.approx(2000, rel=0.1)
-    assert sides == [choose_split(f"photo {number}") for number in range(20_000)]
-    assert sides != [choose_split(f"photo {number}", seed=1) for number in range(20_000)]
+    assert splits == [choose_split(f"photo {number}") for number in range(20_000)]
+    assert splits != [choose_split(f"photo {number}", seed=1) for number in range(20_000)]
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_copy_on_two_sides_of_given_lists_is_refused(crossing_flickr8k):
 def test_copy_on_two_sides_of_given_lists_stays_where_it_is_measured(crossing_flickr8k):
     left = read_dataset(crossing_flickr8k.folder, skip_bad=True)
     assert {example.id: example.split for example in left} == {"p0.jpg": "train", "copy.jpg": "test", "p2.jpg": "test"}
-    assert "skipped 1: 1 photo on two sides" in left.report
-    check_sides(left)
+    assert "skipped 1: 1 photo in two splits" in left.report
+    check_splits(left)
 
 
 def test_copy_of_a_photo_with_a_given_side_follows_it(new_set, photo_bytes):
@@ -104,12 +104,12 @@ def test_copy_on_two_sides_across_sets_is_refused(new_set):
     with pytest.raises(
         DatasetError, match=r"marked test, but .*p0.jpg has the same bytes and is marked train; put both"
     ):
-        check_sides([*read_dataset(flickr.folder), *tested])
+        check_splits([*read_dataset(flickr.folder), *tested])
 
 
 def test_side_cannot_be_forced_on_a_set_with_its_own(new_set):
     flickr = new_set("flickr8k")
     with pytest.raises(DatasetError, match="says itself which photo is train; leave the split out"):
         read_dataset(flickr.folder, split="train")
-    with pytest.raises(DatasetError, match="no side called 'exam'; choose one of train, dev, test"):
+    with pytest.raises(DatasetError, match="no split called 'exam'; choose one of train, dev, test"):
         read_dataset(flickr.folder, split="exam")

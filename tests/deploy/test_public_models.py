@@ -1,6 +1,5 @@
 """A checkpoint in the layout of the original ClipCap serves; what it was never taught is said, in both ways in."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,11 +8,9 @@ import torch
 from deploy.config import Settings
 from deploy.main import create_app
 from model import checkpoint
+from model.caption.clipcap_import import import_original
 from tests.conftest import run_main
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
-import original  # noqa: E402
-import published  # noqa: E402
+from tests.model import original, published
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +23,7 @@ def folder(tmp_path_factory) -> Path:
     torch.save(published.resnet_weights(clip_words.get_vocab_size(), dim=24), made / "RN.pt")
     gpt = {f"gpt.{name}": tensor for name, tensor in original.gpt2(words.get_vocab_size()).state_dict().items()}
     torch.save(original.mapper("transformer", 24) | gpt, made / "clipcap.pt")
-    loaded = checkpoint.import_original(
+    loaded = import_original(
         made / "clipcap.pt", (made / "RN.pt", made / "clip.json"), (made / "none", made / "gpt2.json")
     )
     checkpoint.save(made / "out", loaded.name, loaded.pair, loaded.captioner, torch.float32)

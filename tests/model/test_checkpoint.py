@@ -9,12 +9,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from tiny import checkpoint_parts
 
 from model import checkpoint
 from model.checkpoint import CheckpointError
 from model.describe import Describer
 from tests.conftest import ROOT
+from tests.model.tiny import checkpoint_parts
 
 
 @pytest.fixture
@@ -28,10 +28,10 @@ def test_round_trip(folder):
     pair, captioner = checkpoint_parts()
     loaded = checkpoint.load(folder)
     photos = [Image.new("RGB", (80, 60), color) for color in ("red", "navy")]
-    seen = pair.see(pair.preprocess(photos))
-    again = loaded.pair.see(loaded.pair.preprocess(photos))
-    torch.testing.assert_close(again.embedding, seen.embedding)
-    assert loaded.captioner.caption(again) == captioner.caption(seen)
+    features = pair.encode_image(pair.preprocess(photos))
+    again = loaded.pair.encode_image(loaded.pair.preprocess(photos))
+    torch.testing.assert_close(again.embedding, features.embedding)
+    assert loaded.captioner.caption(again) == captioner.caption(features)
     assert loaded.name == "tiny" and loaded.captioner.options == captioner.options
     assert loaded.pair.embed_texts(["a dog"]) == pytest.approx(pair.embed_texts(["a dog"]), abs=1e-6)
 

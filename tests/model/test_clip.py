@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny import checkpoint_parts
 
 from model.clip.preprocess import MOBILENET, Preprocess
 from model.clip.towers import MobileNetTower, conv_layers
+from tests.model.tiny import checkpoint_parts
 
 
 def gradient(width: int, height: int) -> Image.Image:
@@ -43,8 +43,8 @@ def test_mobilenet_has_its_52_convolutions_and_no_batch_norm():
     assert len(conv_layers(tower.backbone)) == 52
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in tower.modules())
     with torch.inference_mode():
-        seen = tower(torch.randn(2, 3, 224, 224))
-    assert seen.embedding.shape == (2, 640) and seen.grid.shape == (2, 16, 1280)
+        features = tower(torch.randn(2, 3, 224, 224))
+    assert features.embedding.shape == (2, 640) and features.grid.shape == (2, 16, 1280)
 
 
 def test_batches_equal_their_parts():

@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from published import clip_tokenizer, photo_embedding, resnet_weights, text_embedding, torchscript, vit_weights
 from safetensors.torch import save_file
 
 from model.clip.preprocess import clip_preprocess
 from model.clip.tokenizer import ClipTokenizer
 from model.clip.weights import load_clip, pair_of
 from model.tensors import TensorsError, read_tensors
+from tests.model.published import (
+    clip_tokenizer,
+    photo_embedding,
+    resnet_weights,
+    text_embedding,
+    torchscript,
+    vit_weights,
+)
 
 TEXTS = ["a dog", "Two people cross the STREET", "", "a red bicycle by the station " * 9]
 TOLERANCE = 1e-5
@@ -49,8 +56,8 @@ def assert_same(pair, weights):
         pixels = torch.randn(3, 3, pair.preprocess.size, pair.preprocess.size)
         wanted = photo_embedding(weights, pixels)
         length = wanted.norm(dim=-1).max().item()
-        torch.testing.assert_close(pair.see(pixels).embedding, wanted, atol=TOLERANCE * max(1, length), rtol=0)
-        torch.testing.assert_close(unit(pair.see(pixels).embedding), unit(wanted), atol=TOLERANCE, rtol=0)
+        torch.testing.assert_close(pair.encode_image(pixels).embedding, wanted, atol=TOLERANCE * max(1, length), rtol=0)
+        torch.testing.assert_close(unit(pair.encode_image(pixels).embedding), unit(wanted), atol=TOLERANCE, rtol=0)
         wanted = torch.stack([text_embedding(weights, pair.text_ids(text)) for text in TEXTS])
         got = torch.from_numpy(pair.embed_texts(TEXTS))
         torch.testing.assert_close(got, unit(wanted), atol=TOLERANCE, rtol=0)

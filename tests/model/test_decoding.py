@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 import torch
-from tiny import clipcap
 
+from model.caption.cached_gpt2 import CachedGpt2
 from model.caption.decoding import DecodingOptions, decode
-from model.caption.reader import Reader
+from tests.model.tiny import clipcap
 
 PROMPT, END = [3, 5], 1
 
@@ -179,8 +179,10 @@ def test_contradictory_options_are_refused(options):
 def test_prefix_is_read_once_a_photo(monkeypatch):
     model = clipcap()
     sizes = []
-    read = Reader.read
-    monkeypatch.setattr(Reader, "read", lambda reader, x: sizes.append(tuple(x.shape[:2])) or read(reader, x))
+    read = CachedGpt2.next_log_probs
+    monkeypatch.setattr(
+        CachedGpt2, "next_log_probs", lambda reader, x: sizes.append(tuple(x.shape[:2])) or read(reader, x)
+    )
     decode(model, model.prefix(embeddings(2)), PROMPT, END, DecodingOptions(beams=5, max_tokens=4))
     assert sizes[0] == (2, 5)  # two photos, three prefix tokens and two of the prompt
     assert len(sizes) > 1 and all(size == (10, 1) for size in sizes[1:])  # then one token a beam
@@ -190,7 +192,7 @@ def test_teacher_forcing_equals_reading_it_all():
     model = clipcap()
     prefix = model.prefix(embeddings(2))
     tokens, photos = torch.tensor([[3, 5, 7, 9], [4, 5, 7, 7], [3, 5, 8, 1]]), torch.tensor([0, 1, 0])
-    _, cache = model.read(prefix=prefix)
+    _, cache = model(prefix=prefix)
     got = [model.caption_logits(cache, photos, tokens) for _ in range(2)][-1]  # the cache is not used up
     whole = torch.cat([prefix[photos], model.gpt.transformer.wte(tokens)], dim=1)
     torch.testing.assert_close(got, model.gpt(inputs_embeds=whole).logits[:, 3:], atol=1e-4, rtol=1e-4)

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.caption.promises import makes_promise
-from model.describe import DEFAULT, LANGUAGES, STYLES, Describer
+from model.describe import Describer
+from model.errors import UnsupportedOption
+from model.families import DEFAULT
+from model.protocols import STYLES
+from model.safety_claims import LANGUAGES, is_unsafe
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
@@ -36,12 +39,16 @@ def test_every_way_of_telling(describer, photos, language, style):
         assert len(description.caption.text.split()) >= 3
         assert 0 < description.caption.confidence <= 1
         assert len(description.caption.log_probs) - len(description.caption.token_ids) in (0, 1)
-        assert (description.language, description.style, description.model) == (language, style, describer.name)
+        assert (description.language, description.style, description.captioner) == (
+            language,
+            style,
+            describer.info.name,
+        )
         assert all(value >= 0 for value in description.timings_ms.values())
         others = [other.text for other in description.alternatives]
         assert others and description.caption.text not in others
         if style == "guide":
-            assert not any(makes_promise(text, language) for text in [description.caption.text, *others])
+            assert not any(is_unsafe(text, language) for text in [description.caption.text, *others])
     assert len({description.text for description in told}) > len(told) / 2  # it looks at the photo
 
 
@@ -68,7 +75,7 @@ def test_no_photo_is_no_work(describer):
 
 @pytest.mark.parametrize("asked", [("fr", "caption"), ("en", "poem")])
 def test_unknown_ways_are_refused(describer, asked):
-    with pytest.raises(ValueError, match="use one of"):
+    with pytest.raises(UnsupportedOption, match="use one of"):
         describer.describe(Image.new("RGB", (64, 64)), *asked)
 
 
@@ -84,8 +91,8 @@ def test_texts_find_their_photos(describer):
         "rocket.jpg": "a rocket stands in the evening",
         "zebra_crossing.jpg": "a zebra crossing on the road",
     }
-    photos = describer.pair.embed_photos([photo(name) for name in words])
-    texts = describer.pair.embed_texts(list(words.values()))
+    photos = describer.embedder.embed_photos([photo(name) for name in words])
+    texts = describer.embedder.embed_texts(list(words.values()))
     assert photos.shape == texts.shape == (3, 640) and photos.dtype == texts.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(photos, axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
@@ -98,21 +105,21 @@ def test_likeness_and_agreement_have_their_say_in_the_order(describer, monkeypat
     """With a great weight the pair alone decides, with none decoding does."""
     shown = photo("zebra_crossing.jpg")
     weights = {"likeness_weight": float(likeness), "agreement_weight": float(agreement)}
-    monkeypatch.setattr(describer.captioner, "options", replace(describer.captioner.options, **weights))
+    monkeypatch.setattr(describer.captioner.decoder, "options", replace(describer.captioner.decoder.options, **weights))
     told = describer.describe(shown)
     captions = [told.caption, *told.alternatives]
-    texts = describer.pair.embed_texts([caption.text for caption in captions])
+    texts = describer.embedder.embed_texts([caption.text for caption in captions])
     ranked = np.array([caption.score for caption in captions])
     if likeness:
-        ranked = texts @ describer.pair.embed_photos([shown])[0]
+        ranked = texts @ describer.embedder.embed_photos([shown])[0]
     elif agreement:
-        assert len(captions) == describer.captioner.options.beams  # no two alike, so this is the mean of all
+        assert len(captions) == describer.captioner.decoder.options.beams  # no two alike, so this is the mean of all
         ranked = texts @ texts.mean(0)
     assert len(captions) > 2 and (np.diff(ranked) <= 1e-6).all()
 
 
 def test_embedding_nothing(describer):
-    assert describer.pair.embed_photos([]).shape == describer.pair.embed_texts([]).shape == (0, 640)
+    assert describer.embedder.embed_photos([]).shape == describer.embedder.embed_texts([]).shape == (0, 640)
 
 
 def test_embedded_captioner_is_small():
@@ -121,7 +128,7 @@ def test_embedded_captioner_is_small():
 
 def test_model_card_names_the_captioner(describer):
     config = json.loads((DEFAULT / "config.json").read_text())
-    assert config["name"] == describer.name and describer.name in (DEFAULT / "README.md").read_text()
+    assert config["name"] == describer.info.name and describer.info.name in (DEFAULT / "README.md").read_text()
 
 
 def test_two_public_calls():

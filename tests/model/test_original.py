@@ -5,19 +5,19 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import original
-import published
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 
 from model import checkpoint
+from model.caption.clipcap_import import import_original
 from model.caption.decoding import DecodingOptions, decode
-from model.caption.original import clipcap_of
-from model.checkpoint import CheckpointError, import_original
+from model.caption.original_weights import clipcap_of
+from model.checkpoint import CheckpointError
 from model.describe import Describer
 from model.tensors import TensorsError
+from tests.model import original, published
 
 ROOT = Path(__file__).parents[2]
 DIM = 24  # of the small CLIP in `published`
@@ -143,8 +143,8 @@ def test_import_and_serve(files, kind):
 @pytest.mark.parametrize("kind", ["mlp", "transformer"])
 def test_a_file_of_the_prefix_alone_takes_gpt2_from_beside(files, kind):
     whole, alone = (import_original(files / name, **parts(files)) for name in (f"{kind}.pt", f"{kind}_prefix.pt"))
-    seen = whole.pair.see(torch.randn(1, 3, 64, 64))
-    for ours, theirs in zip(alone.captioner.caption(seen)[0], whole.captioner.caption(seen)[0], strict=True):
+    features = whole.pair.encode_image(torch.randn(1, 3, 64, 64))
+    for ours, theirs in zip(alone.captioner.caption(features)[0], whole.captioner.caption(features)[0], strict=True):
         assert ours.token_ids == theirs.token_ids
         assert ours.log_probs == pytest.approx(theirs.log_probs, abs=1e-5)  # sums depend on how memory is aligned
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.retrieval import all_then_any, cut_off, fts5_query, fuse, holds_enough, keywords
-from training.retrieval import Library, Queries, Words, measure_retrieval
+from training.retrieval import CaptionedPhotos, Queries, Words, measure_retrieval
 
 
 def test_words_that_count():
@@ -50,7 +50,7 @@ def test_a_perfect_library_is_measured_as_one():
     embeddings = rng.standard_normal((count, 64)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     captions = [f"thing{i} kind{i}" for i in range(count)]
-    own, library = np.arange(count), Library(embeddings, captions)
+    own, library = np.arange(count), CaptionedPhotos(embeddings, captions)
     strange = Queries(["elephant"], -embeddings.mean(0, keepdims=True), np.array([-1]))
     scores = measure_retrieval(library, Queries(captions, embeddings, own), 0.9, strange)
     for way in ("retrieval", "by words", "fused"):

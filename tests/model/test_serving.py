@@ -5,14 +5,14 @@ import weakref
 import pytest
 import torch
 from PIL import Image
-from tiny import checkpoint_parts
 from torch import nn
 
 from model import checkpoint, serving
-from model.caption.reader import Reader
+from model.caption.cached_gpt2 import CachedGpt2
 from model.describe import Describer
-from model.serving import LARGE, Int8Linear, PackedLinear, choose
-from model.ways import PRECISIONS
+from model.protocols import PRECISIONS
+from model.serving import LARGE, Int8Linear, PackedLinear, resolve_precision
+from tests.model.tiny import checkpoint_parts
 
 PHOTOS = [Image.new("RGB", (40, 30), colour) for colour in ("red", "navy", "olive", "white")]
 
@@ -41,15 +41,15 @@ def test_int8_linear_of_zeros():
 def test_first_words_are_as_likely(folder, precision):
     """Log-probabilities of the first token, which no earlier difference has changed."""
     exact, other = Describer.load(folder), Describer.load(folder, precision=precision)
-    assert (exact.about.precision, other.about.precision) == ("float32", precision)
-    assert exact.about.parameters == other.about.parameters > 0
+    assert (exact.info.precision, other.info.precision) == ("float32", precision)
+    assert exact.info.parameters == other.info.parameters > 0
     found = []
     for describer in (exact, other):
-        pair, clipcap = describer.pair, describer.captioner.clipcap
+        pair, clipcap = describer.embedder, describer.captioner.decoder.clipcap
         with torch.inference_mode():
-            seen = pair.see(pair.preprocess(PHOTOS))
-            prefix = clipcap.prefix(seen.embedding, seen.grid)
-            found.append(Reader(clipcap.gpt, len(prefix), prefix.shape[1]).read(prefix))
+            features = pair.encode_image(pair.preprocess(PHOTOS))
+            prefix = clipcap.prefix(features.embedding, features.grid)
+            found.append(CachedGpt2(clipcap.gpt, len(prefix), prefix.shape[1]).next_log_probs(prefix))
     assert prefix.dtype == (torch.bfloat16 if precision == "bfloat16" else torch.float32)
     assert (found[0] - found[1]).abs().max() < 0.15 * found[0].abs().max()
     assert not torch.equal(found[0], found[1])
@@ -59,9 +59,11 @@ def test_first_words_are_as_likely(folder, precision):
 
 def test_int8_replaces_every_linear_layer_of_the_captioner_and_none_of_the_pair(folder):
     loaded = Describer.load(folder, precision="int8")
-    assert not [m for m in loaded.captioner.modules() if isinstance(m, nn.Linear) or type(m).__name__ == "Conv1D"]
-    assert any(isinstance(m, Int8Linear) for m in loaded.captioner.modules())
-    assert not any(isinstance(m, Int8Linear) for m in loaded.pair.modules())
+    assert not [
+        m for m in loaded.captioner.decoder.modules() if isinstance(m, nn.Linear) or type(m).__name__ == "Conv1D"
+    ]
+    assert any(isinstance(m, Int8Linear) for m in loaded.captioner.decoder.modules())
+    assert not any(isinstance(m, Int8Linear) for m in loaded.embedder.modules())
 
 
 def test_a_layer_is_freed_as_soon_as_it_is_replaced(monkeypatch):
@@ -75,7 +77,7 @@ def test_a_layer_is_freed_as_soon_as_it_is_replaced(monkeypatch):
         return Int8Linear(weight, bias)
 
     monkeypatch.setattr(serving, "Int8Linear", packed)
-    serving.lay_out(captioner, "int8")
+    serving.optimize_for_inference(captioner, "int8")
     assert living[-1] <= 2 < len(layers) == living[0]  # the one in hand, and the one before it
 
 
@@ -91,13 +93,13 @@ def test_packed_linear_is_the_same(bias, dtype):
 
 
 def test_the_embedded_captioner_is_laid_out(describer):
-    packed = [m for m in describer.captioner.modules() if isinstance(m, PackedLinear)]
-    assert len(packed) > 8 and isinstance(describer.captioner.clipcap.gpt.lm_head, PackedLinear)
+    packed = [m for m in describer.captioner.decoder.modules() if isinstance(m, PackedLinear)]
+    assert len(packed) > 8 and isinstance(describer.captioner.decoder.clipcap.gpt.lm_head, PackedLinear)
 
 
 def test_choice(monkeypatch):
-    assert [choose(one, 1) for one in PRECISIONS] == ["float32", "float32", "bfloat16", "int8"]
+    assert [resolve_precision(one, 1) for one in PRECISIONS] == ["float32", "float32", "bfloat16", "int8"]
     for native in (True, False):
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda native=native: native)
-        assert choose("auto", LARGE) == ("bfloat16" if native else "float32")
-        assert choose("auto", LARGE - 1) == "float32"
+        assert resolve_precision("auto", LARGE) == ("bfloat16" if native else "float32")
+        assert resolve_precision("auto", LARGE - 1) == "float32"

@@ -1,10 +1,10 @@
 """Caption text to tokens and back."""
 
 import pytest
-from tiny import TEXTS, tokenizer
 
 from model.caption.tokenizer import CaptionTokenizer, clean
-from model.ways import LANGUAGES, STYLES
+from model.protocols import STYLES
+from tests.model.tiny import TEXTS, tokenizer
 
 
 def test_round_trip():
@@ -29,7 +29,7 @@ def test_clean(raw, cleaned):
 
 def test_prompts_are_distinct_and_leave_no_trace():
     words = tokenizer()
-    prompts = {tuple(words.prompt(language, style)) for language in LANGUAGES for style in STYLES}
+    prompts = {tuple(words.prompt(language, style)) for language in words.languages for style in STYLES}
     assert len(prompts) == 6
     assert words.decode([*words.prompt("id", "guide"), *words.encode("a dog"), words.end_id]) == "a dog"
 

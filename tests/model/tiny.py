@@ -2,9 +2,9 @@
 
 import torch
 
-from model.caption.captioner import Captioner
 from model.caption.clipcap import ClipCap, ClipCapConfig
 from model.caption.decoding import DecodingOptions
+from model.caption.feature_captioner import FeatureCaptioner
 from model.caption.tokenizer import CaptionTokenizer
 from model.clip.pair import ClipPair, PairConfig
 
@@ -34,7 +34,7 @@ def clipcap(vocabulary: int = 60, seed: int = 0, **shape) -> ClipCap:
     return model.eval()
 
 
-def checkpoint_parts(seed: int = 0) -> tuple[ClipPair, Captioner]:
+def checkpoint_parts(seed: int = 0) -> tuple[ClipPair, FeatureCaptioner]:
     words = tokenizer()
     torch.manual_seed(seed)
     pair = ClipPair(
@@ -42,4 +42,4 @@ def checkpoint_parts(seed: int = 0) -> tuple[ClipPair, Captioner]:
         words,
     )
     model = clipcap(len(words), seed, embedding_dim=16, grid_cells=4, grid_channels=1280)
-    return pair.eval(), Captioner(model, words, DecodingOptions(beams=2, max_tokens=12))
+    return pair.eval(), FeatureCaptioner(model, words, DecodingOptions(beams=2, max_tokens=12))

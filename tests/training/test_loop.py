@@ -25,7 +25,7 @@ def run(options: LoopOptions, stop_at: int | None = None, scores: tuple[float, .
     count = 0
 
     def batches(epoch, start):
-        seen[:] = range(epoch + 1)
+        features[:] = range(epoch + 1)
         for step in range(start, STEPS):
             generator = torch.Generator().manual_seed(epoch * 100 + step)
             yield torch.randn(16, 4, generator=generator)
@@ -39,9 +39,9 @@ def run(options: LoopOptions, stop_at: int | None = None, scores: tuple[float, .
 
     def validate(average):
         told = {"dev_weight": float(average[0].weight.detach().abs().sum())}
-        return told | ({"score": scores[len(seen) - 1]} if scores else {})
+        return told | ({"score": scores[len(features) - 1]} if scores else {})
 
-    seen = []  # epochs begun
+    features = []  # epochs begun
     groups = [{"params": list(model.parameters())}]
     return fit(model, groups, batches, STEPS, loss_of, options, validate=validate, best_by="score", **more)
 

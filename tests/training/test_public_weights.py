@@ -12,13 +12,10 @@ from safetensors.torch import save_file
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"
-sys.path.insert(0, str(ROOT / "tests" / "model"))
-import original  # noqa: E402
-import published  # noqa: E402
-
-from model.describe import Describer  # noqa: E402
-from tests.hub_cache import place  # noqa: E402
-from training.sources import load_start  # noqa: E402
+from model.describe import Describer
+from tests.hub_cache import place
+from tests.model import original, published
+from training.pretrained import load_start
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from data.embeddings import EmbeddingStore
 from model import checkpoint
 from model.describe import DEFAULT, Describer
 from training import contrastive, evaluate, language, prepare, release, selfcritical, train
-from training.sources import load_start
+from training.pretrained import load_start
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
@@ -29,7 +29,7 @@ def call(step, *arguments, fails: bool = False) -> str:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """The sample photos, copied over and over so that a batch can be filled, all on the training side but three."""
+    """The sample photos, copied over and over so that a batch can be filled, all on the training split but three."""
     folder = tmp_path_factory.mktemp("set")
     rows = [json.loads(line) for line in (SAMPLES / "metadata.jsonl").read_text().splitlines()]
     lines = []
@@ -101,7 +101,7 @@ def test_a_photo_in_the_place_of_another_is_embedded_anew(made, data, tmp_path):
 
 def test_views_are_crops_of_the_training_photos(made, data, tmp_path):
     arguments = ("--data", data, "--pair", made / "pair", "--workers", 0, "--views", 3, "--out", tmp_path / "views")
-    assert "Embedded 84 photos" in call(prepare, *arguments)  # 27 to train with, three times, and 3 of the dev side
+    assert "Embedded 84 photos" in call(prepare, *arguments)  # 27 to train with, three times, and 3 of the dev split
     assert "84 were there already" in call(prepare, *arguments)
     plain, store = EmbeddingStore.open(made / "embeddings"), EmbeddingStore.open(tmp_path / "views")
     np.testing.assert_allclose(store.vectors[:30], plain.vectors, atol=1e-5)
@@ -171,7 +171,7 @@ def test_train_resumes_to_the_same_weights(made, data, tmp_path):
 
 def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
     output = call(
-        evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--strange", data, "--out", tmp_path
+        evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--out-of-domain", data, "--out", tmp_path
     )
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["photos"] == 6 and set(scores["captions"]) == set(evaluate.METRICS)
@@ -190,7 +190,7 @@ def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
 def test_errors_are_sentences(made, data, tmp_path):
     arguments = ("--data", data, "--model", made / "tuned", "--style", "guide")
     assert "no test photo with a guide" in call(evaluate, *arguments, fails=True)
-    arguments = ("--data", data, "--model", made / "tuned", "--retrieval", "--strange", tmp_path)
+    arguments = ("--data", data, "--model", made / "tuned", "--retrieval", "--out-of-domain", tmp_path)
     assert "no captions found" in call(evaluate, *arguments, fails=True)
     assert "there is no folder" in call(evaluate, "--data", data, "--model", tmp_path / "none", fails=True)
     output = call(selfcritical, "--data", data, "--start", made / "captioner", "--embeddings", made / "embeddings",
@@ -249,8 +249,8 @@ def test_release_takes_the_mean_of_several(made, tmp_path):
         assert len(weights) > 10
         for name in weights:  # the output layer too, which is the token embedding
             assert torch.allclose(after[name], before[name] + 0.5, rtol=1e-3, atol=1e-3), name
-    strange = ("--start", made / "captioner", "--start", DEFAULT, "--name", "x", "--out", tmp_path / "x")
-    assert "of different shapes" in call(release, *strange, fails=True) and not (tmp_path / "x").exists()
+    others = ("--start", made / "captioner", "--start", DEFAULT, "--name", "x", "--out", tmp_path / "x")
+    assert "of different shapes" in call(release, *others, fails=True) and not (tmp_path / "x").exists()
 
 
 def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):

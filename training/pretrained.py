@@ -8,7 +8,7 @@ import torch
 
 from model import checkpoint, hub
 from model.caption.clipcap import ClipCap, ClipCapConfig
-from model.caption.original import gpt_names, gpt_shape
+from model.caption.original_weights import gpt_names, gpt_shape
 from model.caption.tokenizer import CaptionTokenizer, Gpt2Tokenizer
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.weights import load_clip

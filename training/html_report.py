@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets import Example
-from data.photos import open_upright
+from model.imaging import open_photo
 
 PHOTOS = 100
 THUMBNAIL = 160  # pixels, the longer side
 
 
-def write_sheet(
+def write_html_report(
     path: Path, about: dict, examples: Sequence[Example], captions: Sequence[str], references: Sequence[Sequence[str]]
 ) -> None:
     """Write up to a hundred photos, evenly spread, each with what was said and what should have been."""
@@ -31,7 +31,7 @@ def write_sheet(
 
 
 def _item(example: Example, caption: str, references: Sequence[str]) -> str:
-    photo = open_upright(example.path)
+    photo = open_photo(example.path).image
     photo.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=70)

@@ -1,4 +1,4 @@
-"""`python -m training.release`: a trained checkpoint as it ships: half precision, its name, its way of decoding."""
+"""`python -m training.export`: a trained checkpoint as it ships: half precision, its name, its way of decoding."""
 
 from dataclasses import replace
 from pathlib import Path

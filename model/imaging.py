@@ -1,23 +1,28 @@
-"""Bytes that somebody sent -> a checked Photo, or an UploadError that says what would work."""
+"""Bytes of a photo -> a checked Photo: the one pipeline of service, bulk and training, so that all see the same pixels."""
 
 import hashlib
 import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pillow_heif
 from PIL import Image, ImageChops, ImageCms, ImageFile
 
+from model.errors import SightlineError
+
 pillow_heif.register_heif_opener(thumbnails=False)  # once a process; AVIF comes with Pillow itself
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # `read_photo` refuses earlier than it warns
 
+MAX_BYTES = 16 * 2**20  # of one photo
+MAX_PIXELS = 50_000_000
 FORMATS = "JPEG, PNG, WebP, GIF, HEIC or AVIF"
-STORED_SIDE = 2048  # longest side that is kept, in pixels: small print stays readable, at a quarter of 12 megapixels
-LEAST_SIDE = 1536  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where this many pixels remain on its longest side
-STORED_QUALITY = 85
-MOST_SCANS = 64  # of a progressive JPEG: cameras and encoders write 3 to 15; each costs a pass over all pixels
+MAX_SIDE = 2048  # longest side in pixels: small print stays readable, at a quarter of 12 megapixels
+DRAFT_SIDE = 1536  # a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where this many pixels remain on its longest side
+JPEG_QUALITY = 85
+MAX_SCANS = 64  # of a progressive JPEG: cameras and encoders write 3 to 15; each costs a pass over all pixels
 SRGB = ImageCms.createProfile("sRGB")
 ORIENTATION = 0x0112  # EXIF tag
 UPRIGHT = {
@@ -43,20 +48,19 @@ OTHERS = {  # what people send instead, to name it in the answer
 }
 
 
-class UploadError(Exception):
-    """The upload cannot be used. `status` is the HTTP status (400, 413, 415 or 422), `title` a few words,
-    `detail` one sentence that says what would work."""
+class PhotoError(SightlineError):
+    """A photo that cannot be used. `kind`: "empty", "too_large", "unsupported", "damaged" or "unreadable" (no file)."""
 
-    def __init__(self, status: int, title: str, detail: str):
-        super().__init__(detail)
-        self.status, self.title, self.detail = status, title, detail
+    def __init__(self, kind: str, message: str):
+        super().__init__(message)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A checked upload: upright, RGB in sRGB colours, at most STORED_SIDE pixels on its longest side, no metadata.
+    """A checked photo: upright, RGB in sRGB colours, at most MAX_SIDE pixels on its longest side, no metadata.
 
-    `width` and `height` are those of `image`; `sha256` is of the bytes that were sent.
+    `width` and `height` are those of `image`; `sha256` is of the bytes it came as.
     """
 
     image: Image.Image
@@ -68,26 +72,26 @@ class Photo:
     def jpeg(self) -> bytes:
         """The bytes to store: `image` as a JPEG file without any metadata, encoded on first use."""
         buffer = BytesIO()
-        self.image.save(buffer, "JPEG", quality=STORED_QUALITY)
+        self.image.save(buffer, "JPEG", quality=JPEG_QUALITY)
         return buffer.getvalue()
 
 
-def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> Photo:
+def read_photo(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
     """Check `data` by content, never by name, and decode it once; of an animation, the first frame.
 
-    Raises UploadError: 400 empty, 413 too many bytes or pixels (known from the header, before any pixel is decoded),
-    415 not one of FORMATS, 422 damaged.
+    Raises PhotoError: empty; too many bytes or pixels (known from the header, before any pixel is decoded); not one of
+    FORMATS; damaged.
     """
     if not data:
-        raise UploadError(400, "Empty upload", "The upload is empty; choose a photo and send it again.")
+        raise PhotoError("empty", "The upload is empty; choose a photo and send it again.")
     if len(data) > max_bytes:
         most = f"{max_bytes / 2**20:.3g} MB"
-        raise UploadError(413, "Photo too large", f"The photo is larger than {most}; send a smaller copy of it.")
+        raise PhotoError("too_large", f"The photo is larger than {most}; send a smaller copy of it.")
     kind = _kind(data)
     image = _open(data, kind, max_pixels)
     if image.width * image.height > max_pixels:
         raise _too_many_pixels(max_pixels)
-    if image.info.get("progressive") and data.count(b"\xff\xda") > MOST_SCANS:
+    if image.info.get("progressive") and data.count(b"\xff\xda") > MAX_SCANS:
         raise _damaged(kind)
     try:
         _decode(image)
@@ -97,8 +101,18 @@ def read_photo(data: bytes, *, max_bytes: int, max_pixels: int) -> Photo:
     return Photo(upright, hashlib.sha256(data).hexdigest(), upright.width, upright.height)
 
 
+def open_photo(path: Path | str, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Photo:
+    """The photo in a file. Raises PhotoError."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise PhotoError("unreadable", f"The file cannot be read: {error.strerror}.") from None
+    return read_photo(data, max_bytes=max_bytes, max_pixels=max_pixels)
+
+
 def _kind(data: bytes) -> str:
-    """Pillow's name of the format that `data` begins with. Raises UploadError 415."""
+    """Pillow's name of the format that `data` begins with. Raises PhotoError."""
     for signature, kind in SIGNATURES.items():
         if data.startswith(signature):
             return kind
@@ -119,7 +133,7 @@ def _kind(data: bytes) -> str:
     elif text[:512].isascii() and b"\0" not in text[:512]:
         found = "text"
     found = next((name for signature, name in OTHERS.items() if data.startswith(signature)), found)
-    raise UploadError(415, "Not a supported photo format", f"This is {found}; send the photo as {FORMATS}.")
+    raise PhotoError("unsupported", f"This is {found}; send the photo as {FORMATS}.")
 
 
 def _open(data: bytes, kind: str, max_pixels: int) -> ImageFile.ImageFile:
@@ -135,17 +149,17 @@ def _open(data: bytes, kind: str, max_pixels: int) -> ImageFile.ImageFile:
 def _decode(image: ImageFile.ImageFile) -> None:
     """Decode the pixels, once; a large JPEG straight to a smaller size, which its blocks of 8 x 8 waves allow."""
     longest = max(image.size)
-    image.draft(None, tuple(max(1, side * LEAST_SIDE // longest) for side in image.size))
+    image.draft(None, tuple(max(1, side * DRAFT_SIDE // longest) for side in image.size))
     image.load()
 
 
 def _clean(image: ImageFile.ImageFile) -> Image.Image:
-    """Any decoded photo -> opaque, RGB, sRGB, at most STORED_SIDE, upright, and nothing beside the pixels."""
+    """Any decoded photo -> opaque, RGB, sRGB, at most MAX_SIDE, upright, and nothing beside the pixels."""
     profile, orientation = image.info.get("icc_profile"), _orientation(image)
     image = _opaque(image)
     longest = max(image.size)
-    if longest > STORED_SIDE:
-        size = tuple(max(1, round(side * STORED_SIDE / longest)) for side in image.size)
+    if longest > MAX_SIDE:
+        size = tuple(max(1, round(side * MAX_SIDE / longest)) for side in image.size)
         image = image.resize(size, Image.Resampling.HAMMING)
     if profile:
         image = _to_srgb(image, profile)
@@ -199,12 +213,12 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
         return image
 
 
-def _too_many_pixels(max_pixels: int) -> UploadError:
+def _too_many_pixels(max_pixels: int) -> PhotoError:
     detail = f"The photo has more than {max_pixels / 1e6:.3g} million pixels; send a smaller copy of it."
-    return UploadError(413, "Photo too large", detail)
+    return PhotoError("too_large", detail)
 
 
-def _damaged(kind: str) -> UploadError:
+def _damaged(kind: str) -> PhotoError:
     name = {"HEIF": "HEIC", "WEBP": "WebP"}.get(kind, kind)
     detail = f"The {name} file is damaged or incomplete; send it again, or save it anew as JPEG or PNG."
-    return UploadError(422, "Damaged photo", detail)
+    return PhotoError("damaged", detail)

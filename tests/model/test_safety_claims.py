@@ -4,12 +4,12 @@ from collections import defaultdict
 
 import pytest
 import torch
-from tiny import checkpoint_parts
 
+from model.caption.cached_gpt2 import CachedGpt2
 from model.caption.decoding import DecodingOptions
-from model.caption.promises import makes_promise, without_promises
-from model.caption.reader import Reader
-from model.clip.seen import Seen
+from model.clip.features import ImageFeatures
+from model.safety_claims import claims_safety, without_unsafe_clauses
+from tests.model.tiny import checkpoint_parts
 
 PROMISES = {
     "en": [
@@ -50,14 +50,14 @@ HARMLESS = {
 
 @pytest.mark.parametrize("language, text", [(la, t) for la, texts in PROMISES.items() for t in texts])
 def test_promises_are_found(language, text):
-    assert makes_promise(text, language)
-    assert makes_promise(text.upper(), language)
+    assert claims_safety(text, language)
+    assert claims_safety(text.upper(), language)
 
 
 @pytest.mark.parametrize("language, text", [(la, t) for la, texts in HARMLESS.items() for t in texts])
 def test_warnings_are_kept(language, text):
-    assert not makes_promise(text, language)
-    assert without_promises(text, language) == text
+    assert not claims_safety(text, language)
+    assert without_unsafe_clauses(text, language) == text
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_warnings_are_kept(language, text):
     ],
 )
 def test_training_text_loses_them(language, text, kept):
-    assert without_promises(text, language) == kept
+    assert without_unsafe_clauses(text, language) == kept
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_captioner_that_wants_to_promise_cannot(monkeypatch, language, promise
     _, captioner = checkpoint_parts()
     ids = [*captioner.tokenizer.encode(promise), captioner.tokenizer.end_id]
     start = captioner.clipcap.config.prefix_total + 2  # position of the first caption token
-    read, lengths = Reader.read, defaultdict(int)
+    read, lengths = CachedGpt2.next_log_probs, defaultdict(int)
 
     def insisting(reader, x):
         log_probs = read(reader, x)
@@ -100,9 +100,9 @@ def test_a_captioner_that_wants_to_promise_cannot(monkeypatch, language, promise
             log_probs[:, ids[place]] += 100.0
         return log_probs
 
-    monkeypatch.setattr(Reader, "read", insisting)
-    seen = Seen(torch.randn(1, 16), torch.randn(1, 4, 1280))
-    said = captioner.caption(seen, language, "caption", options)[0]
-    assert any(makes_promise(c.text, language) for c in said)
-    guided = captioner.caption(seen, language, "guide", options)[0]
-    assert not any(makes_promise(c.text, language) for c in guided)
+    monkeypatch.setattr(CachedGpt2, "next_log_probs", insisting)
+    features = ImageFeatures(torch.randn(1, 16), torch.randn(1, 4, 1280))
+    said = captioner.caption(features, language, "caption", options)[0]
+    assert any(claims_safety(c.text, language) for c in said)
+    guided = captioner.caption(features, language, "guide", options)[0]
+    assert not any(claims_safety(c.text, language) for c in guided)

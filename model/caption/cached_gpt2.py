@@ -1,4 +1,4 @@
-"""GPT-2 read token by token for decoding: the numbers of transformers' own forward, without what that costs a call."""
+"""GPT-2 with cached keys and values for decoding: the numbers of transformers' own forward, without its cost a call."""
 
 import torch
 import torch.nn.functional as F
@@ -6,28 +6,30 @@ from torch import Tensor
 from transformers import GPT2LMHeadModel
 
 
-class Reader:
-    """A batch of growing sequences and their keys and values, in memory that is set aside once.
+class CachedGpt2:
+    """A batch of growing sequences with their keys and values, in memory that is allocated once.
 
-    `rows`: sequences at most; `room`: tokens of each at most.
+    `max_batch`: sequences at most; `max_length`: tokens of each at most.
     """
 
-    def __init__(self, gpt: GPT2LMHeadModel, rows: int, room: int):
+    def __init__(self, gpt: GPT2LMHeadModel, max_batch: int, max_length: int):
         config, weight = gpt.config, gpt.transformer.wpe.weight
         self._gpt = gpt
         self._heads = config.n_head
-        shape = (config.n_layer, 2, rows, config.n_head, room, config.n_embd // config.n_head)
-        self._cache = torch.empty(shape, dtype=weight.dtype, device=weight.device)  # (L, 2, R, H, T, W/H)
+        shape = (config.n_layer, 2, max_batch, config.n_head, max_length, config.n_embd // config.n_head)
+        self._cache = torch.empty(shape, dtype=weight.dtype, device=weight.device)  # (L, 2, B, H, T, W/H)
         self._length = self._shared = 0  # tokens of each sequence; those that all copies of it have in common
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """Tokens (R, T) -> what `read` takes (R, T, W)."""
-        return self._gpt.transformer.wte(tokens).to(self._cache.dtype)  # it may stand in a file, in another precision
+        """Tokens (R, T) -> what `next_log_probs` takes (R, T, W)."""
+        return self._gpt.transformer.wte(tokens).to(
+            self._cache.dtype
+        )  # it may be mapped from a file, in another precision
 
-    def read(self, x: Tensor) -> Tensor:
+    def next_log_probs(self, x: Tensor) -> Tensor:
         """Add T tokens (R, T, W), as embedded, to every sequence -> log-probabilities of the next one (R, V) float32.
 
-        More than one token can be read at the start only.
+        More than one token can be added at the start only.
         """
         transformer = self._gpt.transformer
         rows, count, width = x.shape

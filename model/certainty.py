@@ -1,0 +1,74 @@
+"""How sure a description is, from the confidence of its caption and bounds that were measured for the captioner."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Certainty(StrEnum):
+    """HIGH: the sentence stands alone. MEDIUM, LOW: it is told with doubt. NONE: there is no caption. UNKNOWN: nobody
+    measured how often this captioner is right."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+    @property
+    def rank(self) -> int:
+        """From 0 (none) to 4 (high), to compare two; an unknown one is above none and below low."""
+        return (Certainty.NONE, Certainty.UNKNOWN, Certainty.LOW, Certainty.MEDIUM, Certainty.HIGH).index(self)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Least confidence, 0 to 1, of a caption that is told with that certainty; below `low` it is not told."""
+
+    high: float
+    medium: float
+    low: float
+
+    def __post_init__(self):
+        if not 0 <= self.low <= self.medium <= self.high <= 1:
+            raise ValueError(f"thresholds must rise from low to high within 0 to 1, not {asdict(self)}")
+
+    def certainty(self, confidence: float) -> Certainty:
+        for name in (Certainty.HIGH, Certainty.MEDIUM, Certainty.LOW):
+            if confidence >= getattr(self, name):
+                return name
+        return Certainty.NONE
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Thresholds by (language, style), measured on the dev photos of the captioner that carries them."""
+
+    thresholds: Mapping[tuple[str, str], Thresholds]
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Mapping[str, float]]) -> "Calibration":
+        """Of {"en/caption": {"high": 0.5, "medium": 0.4, "low": 0.2}}. Raises ValueError or TypeError."""
+        return cls({_split(name): Thresholds(**bounds) for name, bounds in config.items()})
+
+    def to_config(self) -> dict[str, dict[str, float]]:
+        return {"/".join(key): asdict(bounds) for key, bounds in self.thresholds.items()}
+
+    def certainty(self, confidence: float, language: str, style: str) -> Certainty:
+        """UNKNOWN for a language and style that was not measured."""
+        bounds = self.thresholds.get((language, style))
+        return bounds.certainty(confidence) if bounds else Certainty.UNKNOWN
+
+
+def certainty_of(confidence: float | None, language: str, style: str, calibration: Calibration | None) -> Certainty:
+    """UNKNOWN where the captioner gives no confidence or was not calibrated."""
+    if confidence is None or calibration is None:
+        return Certainty.UNKNOWN
+    return calibration.certainty(confidence, language, style)
+
+
+def _split(name: str) -> tuple[str, str]:
+    language, slash, style = name.partition("/")
+    if not (language and slash and style):
+        raise ValueError(f"{name!r} is not language/style")
+    return language, style

@@ -1,0 +1,1 @@
+"""Language codes, and the words in which doubt and caution are told."""

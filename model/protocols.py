@@ -1,0 +1,95 @@
+"""What a captioner and an embedder are. Light: it imports neither torch nor a model.
+
+`model.families` finds the captioner of a checkpoint or of a name; `model.describe.Describer` composes one of each.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from model.certainty import Calibration
+
+STYLES = ("caption", "long", "guide")  # a short sentence, one with more detail, what is there and where
+PRECISIONS = ("auto", "float32", "bfloat16", "int8")  # see model.serving
+
+
+@dataclass(frozen=True)
+class Caption:
+    """`text`; `confidence`: 0 to 1, or None from a captioner that has none; `score`: by which candidates are ranked;
+    the token ids of the text and the natural log-probability of each (the end token's last, if it was reached)."""
+
+    text: str
+    confidence: float | None = None
+    score: float = 0.0
+    token_ids: tuple[int, ...] = ()
+    log_probs: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class PhotoCaptions:
+    """What a captioner gives for one photo: `candidates`, best first; the photo's `embedding`, (D,) float32 of length
+    1 in the space of the captioner's own embedder, if it comes on the way; milliseconds of each part of the work."""
+
+    candidates: tuple[Caption, ...]
+    embedding: np.ndarray | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CaptionerInfo:
+    """What a captioner is. `languages`, `styles`: what it can be asked for. `precision`: in which it computes.
+    `runs_elsewhere`: photos leave this machine. `calibration`: None if nobody measured how often it is right.
+    `parameters`: how many it has, those of its embedder among them; None if unknown."""
+
+    name: str
+    family: str
+    languages: tuple[str, ...]
+    styles: tuple[str, ...]
+    precision: str = "float32"
+    runs_elsewhere: bool = False
+    calibration: Calibration | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class EmbeddingSpace:
+    """`id`: SHA-256 of the weights that make it, in hex: two embeddings can be compared if they have the same one.
+    `least_cosine`: a photo and a text below it do not fit each other; -1 if that was not measured."""
+
+    id: str
+    name: str
+    dimension: int
+    least_cosine: float = -1.0
+
+
+class Embedder(Protocol):
+    """Photos and sentences -> vectors of one space."""
+
+    @property
+    def space(self) -> EmbeddingSpace: ...
+
+    def embed_photos(self, photos: Sequence[Image.Image]) -> np.ndarray:
+        """Upright RGB photos -> (N, D) float32, length 1."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Sentences -> (N, D) float32, length 1."""
+        ...
+
+
+class Captioner(Protocol):
+    """Photos -> captions. `embedder`: its own, or None."""
+
+    @property
+    def info(self) -> CaptionerInfo: ...
+
+    @property
+    def embedder(self) -> Embedder | None: ...
+
+    def caption(self, photos: Sequence[Image.Image], language: str, style: str) -> list[PhotoCaptions]:
+        """Upright RGB photos -> what it says of each, in their order. Raises UnsupportedOption for a language or style
+        that `info` does not list."""
+        ...
