@@ -1,4 +1,4 @@
-"""Who is asking and what is theirs; how often they may; where a request may come from; headers of every answer."""
+"""Who asks and what they own; how often they may; where a request may come from; headers of every answer."""
 
 import os
 import secrets
@@ -6,15 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Response, g, request, session
 from flask.sessions import SecureCookieSessionInterface
 from flask_babel import gettext as _
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from deploy.config import Settings
 from deploy.errors import Problem
-from deploy.library import Library, Record
+from deploy.library import KEY, VISITOR, Library, Record
 from deploy.limits import Limiter, read_rate
+from deploy.web import services
 
 # Everything comes from here; nothing runs that is not a file of ours; nobody frames us.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -38,7 +39,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), geolocation=(), microphone=()",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-VISITOR, KEY = "visitor:", "key:"  # how owners' names start
 COOKIE_LIFE = timedelta(days=400)  # as long as browsers keep one
 UNCOUNTED = {"static", "states.health", "states.readiness"}
 SECRET_KEY = "secret_key"
@@ -61,14 +61,16 @@ def install(app: Flask, settings: Settings, library: Library) -> None:
     )
     app.session_interface = Sessions()
     if settings.proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies)
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies
+        )
     limiter, usual_rate = Limiter(), read_rate(settings.rate)
 
     @app.before_request
-    def admit() -> None:
+    def authenticate() -> None:
         """Raises Problem 401, 403 or 429. What is refused counts for the address: keys cannot be guessed any faster."""
         given = given_key()
-        key = g.key = library.keys.of(given) if given else None
+        key = g.key = library.keys.find(given) if given else None
         if request.endpoint not in UNCOUNTED:
             rate = read_rate(key.rate) if key and key.rate else usual_rate
             if wait := limiter.wait_s(rate, KEY + key.name if key else f"address:{request.remote_addr}"):
@@ -142,7 +144,7 @@ def owner() -> str | None:
     return session.get("owner")
 
 
-def owner_from_now_on() -> str:
+def ensure_owner() -> str:
     """The same, and a new visitor gets a name in the cookie."""
     known = owner()
     if known is None:
@@ -166,7 +168,7 @@ def my_record(id: str) -> Record:
 def find(id: str) -> Record:
     """The record, whoever asks: its id is the permission to read it. Raises Problem 404."""
     # Not every id that can be sent can be asked for: PostgreSQL refuses a NUL.
-    record = current_app.extensions["sightline"].library.get(id) if id.isprintable() else None
+    record = services().library.get(id) if id.isprintable() else None
     if record is None:
         raise unknown_id()
     return record

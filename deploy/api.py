@@ -1,4 +1,4 @@
-"""The JSON API."""
+"""The JSON API: describe, and show again."""
 
 import hashlib
 import io
@@ -6,15 +6,18 @@ import io
 from apiflask import APIBlueprint
 from apiflask.schemas import FileSchema
 from flask import Response, request, send_file, url_for
-from flask_babel import gettext as _
-from werkzeug.datastructures import FileStorage
 
-from deploy.access import find, owner_from_now_on, unknown_id
-from deploy.describing import Options, describe_upload, parts
+from deploy.access import ensure_owner, find, unknown_id
+from deploy.describing import cautions_of, certainty_of, describe_upload, spoken_text_of
 from deploy.errors import Problem
-from deploy.inference import Inference
+from deploy.fields import DescribeFields
+from deploy.inference import ModelBusyError, ModelError
 from deploy.library import Record
-from deploy.schemas import Description, Models, State
+from deploy.schemas import DescriptionSchema, ModelsSchema, StateSchema
+from deploy.uploads import api_upload
+from deploy.web import services
+from model.languages.wording import wording
+from model.protocols import CaptionerInfo
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Descriptions")
 states = APIBlueprint("states", __name__, tag="Service")
@@ -23,31 +26,43 @@ SOUND_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 
 
 @api.post("/describe")
-@api.output(Description, 201, description="Described and kept. Location names the record.")
-@api.doc(responses={200: "The record of before: this photo was asked about in this way once already."})
-def describe():
+@api.input(DescribeFields, location="query", validation=False)
+@api.output(DescriptionSchema, 201, description="Described and kept. Location names the record.")
+@api.doc(
+    responses={
+        200: "The record of before: this photo was described in this language and style once already.",
+        400: "No photo where it should be, or one that cannot be read.",
+        413: "The photo has too many bytes or pixels.",
+        415: "Not a photo in a format that is read.",
+        422: "Unusable field, or a damaged photo.",
+        503: "There is no captioner, or it is busy; Retry-After says when to try again.",
+        507: "There is no room for more photos.",
+    }
+)
+def describe(**_unread):
     """Describe a photo
 
     Send it as the field image of a multipart form, or as the body itself, whatever its content type. The other fields
     go into the query or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content. It is kept for
-    your key or, without one, for the cookie in the answer. The same photo asked about in the same way once more is
-    answered with 200 and the record of before.
+    your key or, without one, for the cookie in the answer. The same photo in the same language and style is described
+    once: the second time is answered with 200 and the record of before.
     """
-    data, fields = read_request()
-    record, new = describe_upload(data, Options.read(fields), owner_from_now_on())
+    data, fields = api_upload()
+    record, new = describe_upload(services(), data, DescribeFields().load(fields), ensure_owner())
     headers = {"Location": url_for("api.show", id=record.id)} | NO_STORE
     return as_json(record), 201 if new else 200, headers
 
 
 @api.get("/models")
-@api.output(Models)
+@api.output(ModelsSchema)
+@api.doc(responses={503: "The captioner is still being loaded."})
 def models():
     """Which captioner is in use, and what it can do"""
-    return {"models": [ready_inference().about]}
+    return {"models": [ready_captioner()]}
 
 
 @api.get("/images/<id>")
-@api.output(Description)
+@api.output(DescriptionSchema)
 def show(id: str):
     """Show a description again"""
     return as_json(find(id)), 200, NO_STORE
@@ -75,77 +90,47 @@ def audio_wav(id: str):
 
 
 @states.get("/healthz")
-@states.output(State)
+@states.output(StateSchema)
 def health():
     """Is the service running?"""
     return {"status": "ok"}
 
 
 @states.get("/readyz")
-@states.output(State)
+@states.output(StateSchema)
+@states.doc(responses={503: "The captioner is still being loaded, or could not be."})
 def readiness():
     """Is the captioner loaded?"""
-    ready_inference()
+    ready_captioner()
     return {"status": "ready"}
 
 
-def ready_inference() -> Inference:
-    """Raises Problem 503 while there is no captioner."""
-    inference = parts().inference
+def ready_captioner() -> CaptionerInfo:
+    """Raises ModelError or ModelBusyError while there is no captioner."""
+    inference = services().inference
     inference.start()
     if inference.failure:
-        raise Problem(503, "No captioner", _("The captioner could not be started; the log of the service says why."))
-    if not inference.ready:
-        raise Problem(503, "Not ready", "The captioner is still being loaded; try again in a few seconds.")
-    return inference
-
-
-def read_request() -> tuple[bytes, dict[str, str]]:
-    """-> the photo's bytes and the other fields. Raises Problem if the photo is not where it should be."""
-    if request.mimetype != "multipart/form-data":
-        data = request.get_data(cache=False)  # before anything parses a form: curl calls every body one
-        if not data:
-            raise no_photo()
-        return data, request.args.to_dict()
-    photos = [file for file in request.files.getlist("image") if is_chosen(file)]
-    others = sorted(set(request.files) - {"image"})
-    if others:
-        raise Problem(
-            400,
-            "Wrong field",
-            f"The photo was sent as the field '{others[0]}'; send it as the field 'image'.",
-        )
-    if "image" in request.form:
-        raise Problem(
-            400, "Not a file", "The field 'image' holds text; send the photo as a file, with curl -F image=@photo.jpg."
-        )
-    if len(photos) > 1:
-        raise Problem(400, "Several photos", "Several photos were sent; send one in each request.")
-    if not photos:
-        raise no_photo()
-    return photos[0].read(), request.args.to_dict() | request.form.to_dict()
-
-
-def is_chosen(file: FileStorage) -> bool:
-    """Forms send a nameless empty file where nothing was chosen."""
-    some = file.stream.read(1)
-    file.stream.seek(0)
-    return bool(file.filename or some)
-
-
-def no_photo() -> Problem:
-    return Problem(400, "No photo", "No photo was sent; send it as the field 'image' or as the body.")
+        raise ModelError(inference.failure)
+    if inference.info is None:
+        raise ModelBusyError("The captioner is still being loaded; try again in a few seconds.")
+    return inference.info
 
 
 def as_json(record: Record) -> dict:
-    """The record as schemas.Description has it."""
+    """The record as DescriptionSchema has it."""
     sound = {"url": url_for("api.audio_mp3", id=record.id), "type": SOUND_TYPES["mp3"]}
+    words = wording(record.language)
     return {
         "id": record.id,
         "created": record.created.isoformat(timespec="milliseconds") + "Z",
-        "description": record.said,
-        "mended": record.mended is not None,
-        "caption": {"text": record.caption, "confidence": record.confidence, "alternatives": record.alternatives},
+        "description": record.display_text,
+        "certainty": certainty_of(record),
+        "cautions": [words.cautions[kind] for kind in cautions_of(record)],
+        "spoken_text": spoken_text_of(record),
+        "user_description": record.user_description,
+        "caption": record.caption,
+        "confidence": record.confidence,
+        "alternatives": record.alternatives,
         "language": record.language,
         "style": record.style,
         "audio": None if record.audio_error else sound,
@@ -164,7 +149,7 @@ def send_sound(record: Record, kind: str) -> Response:
 
 def send(record: Record, kind: str, type: str) -> Response:
     try:
-        data = parts().library.read(record, kind)
+        data = services().library.read(record, kind)
     except FileNotFoundError:  # deleted since we looked
         raise unknown_id() from None
     if "Range" in request.headers and (request.range is None or len(request.range.ranges) != 1):

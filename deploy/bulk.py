@@ -1,10 +1,11 @@
-"""`python -m deploy.bulk`: captions, alt texts and a library of a whole folder of photos."""
+"""`sightline bulk`: captions, alt texts and a library of a whole folder of photos."""
 
 import csv
 import glob
 import io
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -12,19 +13,24 @@ from itertools import islice
 from pathlib import Path
 
 import click
-from model.ways import LANGUAGES, STYLES, UnsupportedOption
 from tqdm import tqdm
 
-from deploy.access import KEY
 from deploy.alt_text import AltTextError, write_copy
-from deploy.cli import open_library, open_photo, print_any_name
-from deploy.config import Settings, SettingsError
-from deploy.describing import as_record
-from deploy.inference import MAX_BATCH, ModelError, load_describer
-from deploy.uploads import Photo, UploadError
+from deploy.cli import open_library, print_any_name
+from deploy.config import Settings
+from deploy.describe_command import LanguageCode
+from deploy.describing import as_record, certainty_of, rounded, spoken_text_of
+from deploy.inference import MAX_BATCH, load_describer
+from deploy.library import KEY
+from model.certainty import Certainty
+from model.describe import Description
+from model.imaging import Photo, PhotoError, open_photo
+from model.languages.wording import spoken_text
+from model.protocols import STYLES
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif"}
-COLUMNS = ("image", "caption", "confidence", "language")
+COLUMNS = ("image", "caption", "confidence", "certainty", "spoken", "language")
+LEAST = ("high", "medium", "low", "unknown")
 SILENT = "It was described with many others, without sound."
 
 
@@ -38,7 +44,7 @@ class Captions:
         self._errors = "surrogateescape" if self._as_csv else "backslashreplace"
         if path.exists() and not resume:
             raise click.ClickException(f"{path} exists already; go on with it by --resume, or give another --out.")
-        self.done = self._mend() if path.exists() else set()
+        self.done = self._repair() if path.exists() else set()
 
     def begin(self) -> None:
         """Open the file. Raises click.ClickException."""
@@ -62,7 +68,7 @@ class Captions:
     def close(self) -> None:
         self._file.close()
 
-    def _mend(self) -> set[str]:
+    def _repair(self) -> set[str]:
         """-> the photos that have a row; half a row at the end, of a run that was killed, is cut off."""
         data = self.path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
@@ -86,60 +92,77 @@ class Captions:
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="captions.csv or captions.jsonl.")
 @click.option("--library", "key", metavar="NAME", help="Keep them in the library of the API key NAME as well.")
 @click.option("--write-metadata", "copies", type=click.Path(path_type=Path), metavar="FOLDER",
-              help="Write copies with the caption as IPTC alt text into FOLDER.")  # fmt: skip
-@click.option("--resume", is_flag=True, help="Go on with --out, with the options of before; what is done stays so.")
-@click.option("--lang", type=click.Choice(LANGUAGES), default="en", show_default=True, help="Language of the captions.")
-@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Way of telling.")
+              help="Write copies with the description as IPTC alt text into FOLDER.")  # fmt: skip
+@click.option("--least-certainty", type=click.Choice(LEAST), default="unknown", show_default=True,
+              help="Descriptions below it get no alt text and are listed at the end.")  # fmt: skip
+@click.option("--resume", is_flag=True, help="Go on with --out, with the same options; finished photos stay so.")
+@click.option("--lang", type=LanguageCode(), default="en", show_default=True, help="Language of the captions.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is told.")
 @click.pass_context
-def main(context: click.Context, source, out, key, copies, resume, lang, style) -> None:
+def bulk(context: click.Context, source, out, key, copies, least_certainty, resume, lang, style) -> None:
     """Describe every photo of SOURCE: a folder, a pattern such as 'photos/**/*.jpg', or a CSV with a column image."""
     print_any_name()
     if out.suffix.lower() not in (".csv", ".jsonl"):
         raise click.ClickException(f"--out is {out}; give a name that ends in .csv or .jsonl.")
-    try:
-        settings = Settings.from_environment()
-        photos = photos_of(source)
-        captions = Captions(out, resume)
-        describer = load_describer(settings.model, settings.precision)
-    except (SettingsError, ModelError) as error:
-        raise click.ClickException(str(error)) from None
+    settings = Settings.from_environment()
+    photos = photos_of(source)
+    captions = Captions(out, resume)
+    describer = load_describer(settings.model, settings.precision)
     places = {} if copies is None else places_of(photos, copies)
     missing = {name for name, place in places.items() if not place.exists()}
     left = [(name, path) for name, path in photos if name not in captions.done or name in missing]
     bad: list[tuple[str, str]] = []
+    doubtful: list[tuple[str, str]] = []
     with (
         open_library(settings) if key is not None else nullcontext() as library,
         tqdm(total=len(photos), initial=len(photos) - len(left), desc=out.name, unit="photo", mininterval=1) as bar,
     ):
         if library and key not in {each.name for each in library.keys.all() if not each.revoked}:
-            raise click.ClickException(f"There is no key {key!r} in use; make one by deploy.main keys create {key}.")
+            raise click.ClickException(f"There is no key {key!r} in use; make one by `sightline keys create {key}`.")
         captions.begin()
         for batch in batches(left, settings, bad, bar):
-            try:
-                told = describer.describe_many([photo.image for _, _, photo in batch], lang, style)
-            except UnsupportedOption as error:
-                raise click.ClickException(f"the captioner cannot do that: {error}") from None
-            for (name, path, photo), description in zip(batch, told):
-                caption, text = description.caption.text, description.text
+            found = describer.describe_many([photo.image for _, _, photo in batch], lang, style)
+            for (name, path, photo), description in zip(batch, found, strict=True):
+                row = row_of(name, description)
+                alt_text = spoken_text(description.text, description.certainty, (), lang)
                 if library:
                     kept = library.add(as_record(photo, description, KEY + key, SILENT), {"jpg": photo.jpeg})
-                    caption, text = kept.mended or caption, kept.said
-                if name in missing:
+                    row |= {"certainty": certainty_of(kept), "spoken": spoken_text_of(kept)}
+                    if kept.user_description:
+                        row["caption"] = alt_text = kept.user_description
+                certainty = row["certainty"]
+                if certainty.rank < Certainty(least_certainty).rank:
+                    doubtful.append((name, f"Its certainty is {certainty}; it got no alt text." if copies else
+                                     f"Its certainty is {certainty}."))  # fmt: skip
+                elif name in missing:
                     try:
-                        write_copy(path, places[name], text, lang)
+                        write_copy(path, places[name], alt_text, lang)
                     except AltTextError as error:
                         bad.append((name, str(error)))
                 elif name in places and not resume:
                     bad.append((name, f"There is a file {places[name]} already, which stays as it is."))
                 if name not in captions.done:
-                    confidence = round(description.caption.confidence, 4)
-                    captions.add(dict(zip(COLUMNS, (name, caption, confidence, lang), strict=True)))
+                    captions.add(row)
                 bar.update()
     captions.close()
-    for name, reason in bad:
+    for name, reason in bad + doubtful:
         click.echo(f"{name}: {reason}", err=True)
-    click.echo(f"{len(photos)} photos, {len(bad)} of them with a problem; captions are in {out}.")
+    below = f", {len(doubtful)} below {least_certainty} certainty" if doubtful else ""
+    click.echo(f"{len(photos)} photos, {len(bad)} of them with a problem{below}; captions are in {out}.")
     context.exit(1 if bad else 0)
+
+
+def row_of(name: str, description: Description) -> dict:
+    """A row of COLUMNS."""
+    caption = description.caption
+    return {
+        "image": name,
+        "caption": caption.text if caption else None,
+        "confidence": rounded(caption.confidence) if caption else None,
+        "certainty": description.certainty,
+        "spoken": description.spoken,
+        "language": description.language,
+    }
 
 
 def places_of(photos: list[tuple[str, Path]], folder: Path) -> dict[str, Path]:
@@ -182,12 +205,12 @@ def batches(
     """Photos that can be read, MAX_BATCH at a time, the next ones read while these are described. The others go to
     `bad` with the reason."""
 
-    def read(each: tuple[str, Path]) -> tuple[str, Path, Photo] | UploadError:
+    def read(each: tuple[str, Path]) -> tuple[str, Path, Photo] | PhotoError:
         try:
-            photo = open_photo(each[1], settings)
+            photo = open_photo(each[1], max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
             photo.image.load()
             return *each, photo
-        except UploadError as error:
+        except PhotoError as error:
             return error
 
     photos = iter(photos)
@@ -199,8 +222,8 @@ def batches(
             batch = []
             for (name, _), pending in now:
                 found = pending.result()
-                if isinstance(found, UploadError):
-                    bad.append((name, found.detail))
+                if isinstance(found, PhotoError):
+                    bad.append((name, str(found)))
                     bar.update()
                 else:
                     batch.append(found)
@@ -209,4 +232,6 @@ def batches(
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m deploy.bulk")
+    from deploy.cli import main
+
+    main(["bulk", *sys.argv[1:]], prog_name="sightline")

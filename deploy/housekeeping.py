@@ -1,10 +1,9 @@
-"""What the service does by itself, now and then: it lets go what was kept long enough, and files that nobody owns."""
+"""What the service does by itself, every hour: delete what was kept long enough, and files that no record owns."""
 
 import logging
 import threading
 
-from deploy.access import VISITOR
-from deploy.library import Library
+from deploy.library import VISITOR, Library
 
 EVERY_S = 3600.0
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The JSON API of the library: what was described, found again, mended, taken along and deleted, by its owner."""
+"""The JSON API of the library: find, edit, export and delete, by the owner alone."""
 
 import tempfile
 
@@ -8,105 +8,112 @@ from flask import request, send_file
 
 from deploy.access import my_record, owner
 from deploy.api import NO_STORE, as_json
-from deploy.describing import mend, parts
+from deploy.describing import edit_description
 from deploy.errors import Problem
-from deploy.finding import Answer, Wish, look
-from deploy.library import Found
-from deploy.schemas import Description, Images, Mend, Similar
+from deploy.fields import EditFields, SearchFields
+from deploy.library import Hit
+from deploy.schemas import DescriptionSchema, SearchPageSchema, SimilarSchema
+from deploy.searching import SearchPage, SearchQuery, search
+from deploy.web import services
 
 api = APIBlueprint("library_api", __name__, url_prefix="/api/v1", tag="Library")
 SIMILAR = 20
 SPOOL_BYTES = 2**20
+NOT_YOURS = {403: "Not yours."}
 
 
 @api.get("/images")
-@api.output(Images)
-def images():
+@api.input(SearchFields, location="query", arg_name="query")
+@api.output(SearchPageSchema)
+@api.doc(responses={422: "Unusable field."})
+def images(query: SearchQuery):
     """Find your photos again
 
     By what they show (q), else the newest first. Only photos that were sent with the same key or cookie.
     """
-    wish = Wish.read(request.args.to_dict())
-    answer = look(wish, owner())
-    told = [as_json(found.record) | {"score": round(found.score, 6), "why": why(found)} for found in answer.found]
-    body = {
-        "images": told,
-        "next": None if answer.next is None else str(answer.next),
-        "message": message(wish, answer),
-    }
+    page = search(services(), query, owner())
+    found = [
+        as_json(hit.record) | {"score": round(hit.score, 6), "match_reasons": match_reasons(hit)} for hit in page.hits
+    ]
+    body = {"images": found, "next": None if page.next is None else str(page.next), "message": message(query, page)}
     return body, 200, NO_STORE
 
 
 @api.get("/images/<id>/similar")
-@api.output(Similar)
+@api.output(SimilarSchema)
+@api.doc(responses=NOT_YOURS)
 def similar(id: str):
     """Show your photos that look like this one of yours"""
-    found = parts().library.search.similar(my_record(id), SIMILAR)
-    told = [as_json(each.record) | {"score": round(each.score, 4), "near_duplicate": each.duplicate} for each in found]
-    return {"images": told}, 200, NO_STORE
+    hits = services().library.search.similar(my_record(id), SIMILAR)
+    found = [as_json(hit.record) | {"score": round(hit.score, 4), "near_duplicate": hit.duplicate} for hit in hits]
+    return {"images": found}, 200, NO_STORE
 
 
 @api.patch("/images/<id>")
-@api.input(Mend, validation=False)
-@api.output(Description)
-def change(id: str, **_kwargs):
+@api.input(EditFields, validation=False)
+@api.output(DescriptionSchema)
+@api.doc(responses=NOT_YOURS | {422: "No words, or too many.", 507: "There is no room for their sound."})
+def change(id: str, **_unread):
     """Put your own words in the place of the description
 
-    They are spoken, shown and searched from then on; the captioner's stay in the record. Empty words give them back.
+    They are spoken, shown and searched from then on; the captioner's stay in the record. null gives them back.
     """
-    wish = request.get_json(silent=True)
-    if not isinstance(wish, dict) or set(wish) != {"description"} or not isinstance(wish["description"], str):
-        raise Problem(422, "No words", 'Send your words as JSON: {"description": "..."}.')
-    return as_json(mend(my_record(id), wish["description"])), 200, NO_STORE
+    sent = request.get_json(silent=True)
+    words = EditFields().load(sent if isinstance(sent, dict) else {})
+    return as_json(edit_description(services(), my_record(id), words)), 200, NO_STORE
 
 
 @api.delete("/images/<id>")
 @api.output(EmptySchema, 204, description="Photo, description and sound are gone.")
+@api.doc(responses=NOT_YOURS)
 def remove(id: str):
-    """Delete a photo of yours and all that was told about it"""
-    parts().library.delete(my_record(id).id)
+    """Delete a photo of yours and all that is kept with it"""
+    services().library.delete(my_record(id).id)
     return ""
 
 
 @api.delete("/images")
 @api.output(EmptySchema, 204, description="All your photos, descriptions and sounds are gone.")
+@api.doc(responses={422: "It takes no fields."})
 def remove_all():
-    """Delete all your photos and all that was told about them"""
+    """Delete all your photos and all that is kept with them"""
     if request.args:
-        raise Problem(422, "Unknown field", "This deletes all your photos and takes no fields; leave them out.")
-    if owner():
-        parts().library.delete_all(owner())
+        raise Problem(422, "Unusable field", "This deletes all your photos and takes no fields; leave them out.")
+    if mine := owner():
+        services().library.delete_all(mine)
     return ""
 
 
 @api.get("/export")
 @api.output(FileSchema(type="string", format="binary"), content_type="application/zip", description="A ZIP archive.")
+@api.doc(responses={404: "Nothing is kept for you."})
 def export():
-    """Take all along: your photos, captions.json and captions.csv in a ZIP archive"""
-    if owner() is None or not parts().library.records.newest(owner(), 1):
+    """Download everything: your photos, captions.json and captions.csv in a ZIP archive"""
+    mine = owner()
+    if mine is None or not services().library.records.newest(mine, 1):
         raise Problem(404, "Nothing kept", "Nothing is kept for you; describe a photo first.")
     file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 (the response closes it)
-    parts().library.export(owner(), file, as_json)
+    services().library.export(mine, file, as_json)
     file.seek(0)
     return send_file(file, "application/zip", as_attachment=True, download_name="sightline.zip")
 
 
-def why(found: Found) -> list[str]:
+def match_reasons(hit: Hit) -> list[str]:
     """In a few words each: what makes the photo an answer."""
-    says = "says " + ", ".join(f"'{word}'" for word in found.words)
-    return ["looks like it"] * found.looks + [says] * bool(found.words)
+    says = "says " + ", ".join(f"'{word}'" for word in hit.words)
+    return ["looks like it"] * hit.by_similarity + [says] * bool(hit.words)
 
 
-ONLY_WORDS = {
+WORDS_ONLY = {
     "language": "The captioner in use does not know the language of the search; only words were searched.",
-    "captioner": "The captioner could not be started; only words were searched.",
-    "others": "Photos that another captioner described were searched by words alone; send them again to change that.",
+    "captioner": "The captioner cannot be asked; only words were searched.",
+    "space": "Some photos were described by another captioner; they were searched by their words alone.",
 }
 
 
-def message(wish: Wish, answer: Answer) -> str | None:
+def message(query: SearchQuery, page: SearchPage) -> str | None:
     """What a list of photos does not say."""
-    said = [ONLY_WORDS[answer.only_words]] if answer.only_words else []
-    if wish.query and not answer.found and not wish.cursor:
-        said.append("No good match.")
-    return " ".join(said) or None
+    sentences = [WORDS_ONLY[page.words_only]] if page.words_only else []
+    if query.text and not page.hits and not query.cursor:
+        sentences.append("No good match.")
+    return " ".join(sentences) or None

@@ -1,4 +1,4 @@
-"""The pages of the library: your photos found again, mended and deleted. Plain HTML that works without scripts."""
+"""The pages of the library: photos found again, edited and deleted. Plain HTML that works without scripts."""
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import get_locale
@@ -6,10 +6,14 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from deploy.access import find, is_mine, my_record, owner
-from deploy.describing import doubt_about, mend, parts
-from deploy.errors import Problem, sentence
-from deploy.finding import Wish, look
-from deploy.library import ALWAYS, Found, Record
+from deploy.describing import cautions_of, certainty_of, edit_description
+from deploy.errors import as_problem
+from deploy.fields import SearchFields
+from deploy.library import ALWAYS, Hit, Record
+from deploy.searching import SearchQuery, search
+from deploy.web import services
+from model.errors import SightlineError
+from model.languages.wording import wording
 
 pages = Blueprint("library_pages", __name__)
 SIMILAR = 6
@@ -19,19 +23,19 @@ SIMILAR = 6
 def library() -> str | tuple[str, int]:
     """The newest photos, or those that answer the search."""
     fields = {name: request.args[name] for name in ("q", "cursor", "since", "until") if name in request.args}
+    query, problem = SearchQuery(), None
     try:
-        wish, problem = Wish.read(fields | {"lang": str(get_locale())}), None
-    except Problem as error:
-        wish, problem = Wish(), error
-    answer = look(wish, owner())
+        query = SearchFields().load(fields | {"lang": str(get_locale())})
+    except SightlineError as error:
+        problem = as_problem(error)
     page = render_template(
         "library.html",
-        wish=wish,
+        query=query,
         fields=fields,
-        answer=answer,
-        in_period=wish.period != ALWAYS,
-        why=why,
-        problem=problem and sentence(problem),
+        page=search(services(), query, owner()),
+        in_period=query.period != ALWAYS,
+        match_reasons=match_reasons,
+        problem=problem and str(problem),
         deleted="deleted" in request.args,
     )
     return page, problem.status if problem else 200
@@ -39,17 +43,19 @@ def library() -> str | tuple[str, int]:
 
 @pages.get("/photos/<id>")
 def photo(id: str) -> str:
-    return show_photo(find(id), mended="mended" in request.args)
+    return show_photo(find(id), edited="edited" in request.args)
 
 
-@pages.post("/photos/<id>/mend")
+@pages.post("/photos/<id>/edit")
 def change(id: str) -> Response | tuple[str, int]:
     record = my_record(id)
+    words = request.form.get("description", "")
     try:
-        mend(record, request.form.get("description", ""))
-    except Problem as problem:
-        return show_photo(record, problem=sentence(problem), words=request.form["description"]), problem.status
-    return redirect(url_for(".photo", id=id, mended=1, lang=str(get_locale())), 303)
+        edit_description(services(), record, words)
+    except SightlineError as error:
+        problem = as_problem(error)
+        return show_photo(record, problem=str(problem), words=words), problem.status
+    return redirect(url_for(".photo", id=id, edited=1, lang=str(get_locale())), 303)
 
 
 @pages.get("/photos/<id>/delete")
@@ -60,8 +66,8 @@ def ask_delete(id: str) -> str:
 @pages.post("/photos/<id>/delete")
 def delete(id: str) -> Response:
     """Gone already is as good as gone."""
-    if parts().library.get(id):
-        parts().library.delete(my_record(id).id)
+    if services().library.get(id):
+        services().library.delete(my_record(id).id)
     return redirect(url_for(".library", deleted=1, lang=str(get_locale())), 303)
 
 
@@ -72,30 +78,40 @@ def ask_delete_all() -> str:
 
 @pages.post("/library/delete")
 def delete_all() -> Response:
-    if owner():
-        parts().library.delete_all(owner())
+    if mine := owner():
+        services().library.delete_all(mine)
     return redirect(url_for(".library", deleted=1, lang=str(get_locale())), 303)
 
 
 def show_photo(record: Record, **more) -> str:
     mine = is_mine(record)
-    similar = parts().library.search.similar(record, SIMILAR) if mine else []
-    return render_template("photo.html", record=record, doubt=doubt_of(record), mine=mine, similar=similar, **more)
+    similar = services().library.search.similar(record, SIMILAR) if mine else []
+    return render_template("photo.html", record=record, mine=mine, similar=similar, **more)
 
 
 @pages.app_context_processor
-def words() -> dict:
-    return {"doubt_of": doubt_of}
+def for_templates() -> dict:
+    return {"doubt_of": doubt_of, "page_cautions_of": page_cautions_of, "wording_language": wording_language}
 
 
 def doubt_of(record: Record) -> str:
-    """Words to put before what is said of a photo; none before its owner's."""
-    return "" if record.mended else doubt_about(record.confidence)
+    """Words to put before what is said of a photo, in the language of the page where it has such words."""
+    return wording(str(get_locale())).doubt.get(certainty_of(record), "")
 
 
-def why(found: Found) -> str:
+def page_cautions_of(record: Record) -> list[str]:
+    words = wording(str(get_locale()))
+    return [words.cautions[kind] for kind in cautions_of(record)]
+
+
+def wording_language() -> str:
+    """Of those words: English on a page in a language that has none."""
+    return wording(str(get_locale())).language
+
+
+def match_reasons(hit: Hit) -> str:
     """What makes the photo an answer, in the language of the page; nothing without a search."""
-    reasons = [_("looks like it")] * found.looks
-    if found.words:
-        reasons.append(_("says %(words)s", words=", ".join(f"“{word}”" for word in found.words)))
+    reasons = [_("looks like it")] * hit.by_similarity
+    if hit.words:
+        reasons.append(_("says %(words)s", words=", ".join(f"“{word}”" for word in hit.words)))
     return "; ".join(reasons)

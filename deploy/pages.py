@@ -4,21 +4,18 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask_babel import get_locale
-from flask_babel import gettext as _
-from model.ways import LANGUAGES
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from deploy.access import owner_from_now_on
-from deploy.api import is_chosen
-from deploy.describing import Options, describe_upload
-from deploy.errors import Problem, explain, is_api, no_room, sentence
-from deploy.library import NoRoom
-from deploy.uploads import UploadError
+from deploy.access import ensure_owner
+from deploy.describing import describe_upload
+from deploy.errors import Problem, as_problem, explain
+from deploy.fields import DescribeFields
+from deploy.uploads import form_upload
+from deploy.web import LOCALES, services
+from model.errors import SightlineError
 
 pages = Blueprint("pages", __name__)
-PICKERS = ("image", "camera")  # the form has two, for `capture` takes the gallery away where it works
-LANGUAGE_NAMES = {"en": "English", "id": "Bahasa Indonesia"}
 
 
 @pages.get("/")
@@ -31,13 +28,12 @@ def ask() -> Response | tuple[str, int]:
     """Describe the photo of the form, then send the browser to the answer, so that reloading asks nothing again."""
     try:
         fields = {name: request.form[name] for name in ("lang", "style") if name in request.form}
-        record, _new = describe_upload(chosen_photo(), Options.read(fields), owner_from_now_on())
     except RequestEntityTooLarge as error:
         return failed(explain(error), {})
-    except (Problem, UploadError) as problem:
-        return failed(problem, fields)
-    except NoRoom:
-        return failed(no_room(), fields)
+    try:
+        record, _new = describe_upload(services(), form_upload(), DescribeFields().load(fields), ensure_owner())
+    except SightlineError as error:
+        return failed(as_problem(error), fields)
     return redirect(url_for("library_pages.photo", id=record.id, lang=str(get_locale())), 303)
 
 
@@ -48,40 +44,30 @@ def icon() -> Response:
 
 
 @pages.app_context_processor
-def words() -> dict:
-    """What every template may use."""
-    return {"page_language": str(get_locale()), "language_names": LANGUAGE_NAMES, "in_language": in_language}
+def for_templates() -> dict:
+    return {"page_locale": str(get_locale()), "locales": LOCALES, "in_locale": in_locale}
 
 
-def in_language(code: str) -> str:
+def in_locale(code: str) -> str:
     """This page in another language; where a form was answered, the page of the form."""
     endpoint = request.endpoint if request.endpoint != "library_pages.change" else "library_pages.photo"
     # What was asked for is no argument of url_for, which would take `_scheme` and its like from anybody.
-    return f"{url_for(endpoint, **(request.view_args or {}))}?{urlencode({**request.args, 'lang': code})}"
+    return (
+        f"{url_for(endpoint or 'pages.home', **(request.view_args or {}))}?{urlencode({**request.args, 'lang': code})}"
+    )
 
 
-def page_language() -> str:
-    """As the address says, else as the browser does. The API speaks English."""
-    if is_api():
-        return "en"
-    asked = request.args.get("lang")
-    return asked if asked in LANGUAGES else request.accept_languages.best_match(LANGUAGES, "en")
+def answer_languages() -> dict[str, str]:
+    """What an answer can be given in, by code, with the name of each."""
+    info = services().inference.info
+    return {code: LOCALES.get(code, code) for code in (info.languages if info else LOCALES)}
 
 
-def chosen_photo() -> bytes:
-    """The bytes of the one photo in the form. Raises Problem."""
-    files = [request.files[name] for name in PICKERS if name in request.files and is_chosen(request.files[name])]
-    if not files:
-        raise Problem(400, "No photo", _("No photo was chosen; choose a photo or take one, then ask again."))
-    if len(files) > 1:
-        raise Problem(400, "Two photos", _("Two photos were sent; choose one or take one, not both."))
-    return files[0].read()
+def failed(problem: Problem, fields: dict) -> tuple[str, int]:
+    return show_form(problem=str(problem), answer_language=fields.get("lang")), problem.status
 
 
-def failed(problem: Problem | UploadError, fields: dict) -> tuple[str, int]:
-    return show_form(problem=sentence(problem), answer_language=fields.get("lang")), problem.status
-
-
-def show_form(**more) -> str:
-    more["answer_language"] = more.get("answer_language") or str(get_locale())
-    return render_template("home.html", **more)
+def show_form(problem: str | None = None, answer_language: str | None = None) -> str:
+    languages = answer_languages()
+    chosen = next((code for code in (answer_language, str(get_locale())) if code in languages), next(iter(languages)))
+    return render_template("home.html", problem=problem, answer_languages=languages, answer_language=chosen)

@@ -3,93 +3,99 @@
 from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, String
 from apiflask.validators import OneOf
-from model.ways import LANGUAGES, STYLES
+
+from deploy.fields import about
+from model.certainty import Certainty
+from model.protocols import STYLES
+
+ALL_CERTAINTIES = [str(each) for each in Certainty]
 
 
-def about(description: str, **more) -> dict:
-    return {"metadata": {"description": description, **more}}
-
-
-class Guess(Schema):
+class AlternativeSchema(Schema):
     text = String(**about("A caption.", example="a white dog on green grass"))
-    confidence = Float(**about("Mean probability of the caption's tokens, 0 to 1. Not the chance that it is true."))
+    confidence = Float(allow_none=True, **about("As the description has it."))
 
 
-class Caption(Guess):
-    alternatives = List(Nested(Guess), **about("Other captions that were considered, best first."))
-
-
-class Audio(Schema):
+class AudioSchema(Schema):
     url = String(**about("Path of the spoken description. Replace .mp3 by .wav for WAV."))
     type = String(**about("Its media type.", example="audio/mpeg"))
 
 
-class Image(Schema):
+class ImageSchema(Schema):
     url = String(**about("Path of the stored photo: upright, a JPEG, without metadata."))
     width = Integer(**about("In pixels, of the stored photo."))
     height = Integer(**about("In pixels, of the stored photo."))
 
 
-class Description(Schema):
+class DescriptionSchema(Schema):
     id = String(**about("Whoever has it can read this description; nobody can guess it."))
     created = String(**about("When, in UTC.", format="date-time"))
     description = String(
-        **about("All that is told about the photo, in its owner's words if it was mended. This is what is spoken.")
+        **about("What is said of the photo, in its owner's words if there are any. Tell it with its certainty.")
     )
-    mended = Boolean(**about("Whether the description is in its owner's words."))
-    caption = Nested(Caption, **about("What the captioner said."))
-    language = String(validate=OneOf(LANGUAGES), **about("Language of the description: en or id."))
-    style = String(validate=OneOf(STYLES), **about("The way of telling: caption, long or guide."))
-    audio = Nested(
-        Audio, allow_none=True, **about("The description spoken, after words of doubt if confidence is low; else null.")
+    certainty = String(
+        validate=OneOf(ALL_CERTAINTIES),
+        **about(
+            "How sure it is. high: say the sentence. medium, low: say that you doubt it, as spoken_text does. none: "
+            "nothing can be told, and there is no caption. unknown: nobody measured how often this captioner is right."
+        ),
     )
+    cautions = List(String(), **about("Sentences to be said with it, in its language.", example=[
+        "Do not rely on it alone to walk or to cross."]))  # fmt: skip
+    spoken_text = String(**about("What the sound says: words of doubt, the description, the cautions."))
+    user_description = String(allow_none=True, **about("The owner's own words for the photo; null if there are none."))
+    caption = String(allow_none=True, **about("What the captioner says; null if the certainty is none."))
+    confidence = Float(
+        allow_none=True,
+        **about("0 to 1, as the captioner has it; null if it has none. Not the chance that it is true: see certainty."),
+    )
+    alternatives = List(Nested(AlternativeSchema), **about("Other captions that were considered, best first."))
+    language = String(**about("Language of the description, such as en or id."))
+    style = String(validate=OneOf(STYLES), **about("caption, long or guide."))
+    audio = Nested(AudioSchema, allow_none=True, **about("The description spoken; null if that failed."))
     audio_error = String(allow_none=True, **about("Why there is no sound, in one sentence; else null."))
-    image = Nested(Image, **about("The photo as it is kept."))
+    image = Nested(ImageSchema, **about("The photo as it is kept."))
     model = String(**about("Name of the captioner."))
     timings_ms = Dict(
         keys=String(), values=Float(), **about("How long each step took, in milliseconds; model_*: inside describe.")
     )
 
 
-class Result(Description):
+class HitSchema(DescriptionSchema):
     score = Float(**about("How well it fits beside the others of this answer; 0 without a search."))
-    why = List(String(), **about("What makes it an answer.", example=["looks like it", "says 'platform'"]))
+    match_reasons = List(String(), **about("What makes it an answer.", example=["looks like it", "says 'platform'"]))
 
 
-class Images(Schema):
-    images = List(Nested(Result), **about("Best first, or newest first without a search."))
-    next = String(allow_none=True, **about("The cursor for the rest; null if there is none."))
+class SearchPageSchema(Schema):
+    images = List(Nested(HitSchema), **about("Best first, or newest first without a search."))
+    next = String(allow_none=True, **about("The cursor for the next page; null if there is none."))
     message = String(allow_none=True, **about("What the list does not say, such as that there is no good match."))
 
 
-class Likeness(Description):
+class SimilarPhotoSchema(DescriptionSchema):
     score = Float(**about("Cosine of the two photos' embeddings; 1 is the same photo."))
     near_duplicate = Boolean(**about("Whether it is nearly the same photo."))
 
 
-class Similar(Schema):
-    images = List(Nested(Likeness), **about("The nearest first."))
+class SimilarSchema(Schema):
+    images = List(Nested(SimilarPhotoSchema), **about("The nearest first."))
 
 
-class Mend(Schema):
-    description = String(
-        required=True, **about("Your own words for the photo, at most 500 characters; empty for the captioner's.")
-    )
-
-
-class Model(Schema):
+class ModelSchema(Schema):
     name = String(**about("Name of the captioner, as descriptions have it in model."))
+    family = String(**about("What kind of captioner it is."))
     precision = String(**about("In what it computes: float32, bfloat16 or int8."))
     languages = List(String(), **about("What lang may be."))
     styles = List(String(), **about("What style may be."))
-    parameters = Integer(**about("How many numbers it is made of."))
+    parameters = Integer(allow_none=True, **about("How many it has; null if that is not known."))
+    runs_elsewhere = Boolean(**about("Whether photos leave this machine to be described."))
 
 
-class Models(Schema):
-    models = List(Nested(Model), **about("The captioners in use: one."))
+class ModelsSchema(Schema):
+    models = List(Nested(ModelSchema), **about("The captioners in use: one."))
 
 
-class State(Schema):
+class StateSchema(Schema):
     status = String(**about("ok or ready."))
 
 

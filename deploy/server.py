@@ -1,4 +1,4 @@
-"""The service behind gunicorn, in threads, its model loaded after the fork: torch hangs over one."""
+"""The service behind gunicorn, in threads, its captioner loaded after the fork: torch hangs over one."""
 
 import errno
 import os
@@ -11,9 +11,11 @@ from gunicorn.arbiter import Arbiter
 
 from deploy.config import Settings
 from deploy.library import Library
+from deploy.web import EXTENSION
+from model.errors import SightlineError
 
 
-class ServerError(Exception):
+class ServerError(SightlineError):
     """The service cannot start; the message is one sentence."""
 
 
@@ -45,29 +47,29 @@ class Server(BaseApplication):
     def load(self):
         """In each worker, after the fork and before torch and FAISS are loaded: their threads wait for each other by
         spinning, and more of them than processors slow everything down."""
-        share = len(os.sched_getaffinity(0)) // self.settings.workers
+        share = processors() // self.settings.workers
         os.environ.setdefault("OMP_NUM_THREADS", str(max(1, share)))
         return self.create_app(self.settings)
 
     def _start_model(self, worker) -> None:
-        parts = worker.wsgi.extensions["sightline"]
-        inference = parts.inference
+        services = worker.wsgi.extensions[EXTENSION]
+        inference = services.inference
 
         def ready() -> None:
             if worker.age == 1:  # once, not by every worker
                 print(f"Sightline is on {address(worker.sockets[0].getsockname())}")
-                print(f"It describes with {inference.about.name}, in {inference.about.precision}.", flush=True)
+                print(f"It describes with {inference.info.name}, in {inference.info.precision}.", flush=True)
 
         def failed(reason: str) -> None:
             print(f"Error: {reason}", file=sys.stderr, flush=True)
             os._exit(Arbiter.APP_LOAD_ERROR)  # tells the parent not to try again
 
         inference.start(ready, failed)
-        parts.housekeeper.start()
+        services.housekeeper.start()
 
     def _close(self, arbiter, worker) -> None:
         if getattr(worker, "wsgi", None):
-            worker.wsgi.extensions["sightline"].close()
+            worker.wsgi.extensions[EXTENSION].close()
 
 
 def serve(settings: Settings, create_app: Callable) -> None:
@@ -79,6 +81,11 @@ def serve(settings: Settings, create_app: Callable) -> None:
         Server(settings, create_app).run()
     except SystemExit as stop:
         raise SystemExit(1 if stop.code else 0) from None
+
+
+def processors() -> int:
+    """That this process may use; some systems, macOS among them, do not tell, and then all there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_address(settings: Settings) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import lameenc
 
+from model.errors import SightlineError
+
 SAMPLE_RATE = 22050  # Hz, what espeak makes
 VOICES = {"en": "en-us", "id": "id"}  # language -> espeak's name of the voice
 RATES = range(80, 451)  # words a minute
@@ -27,7 +29,7 @@ MP3_KBIT = 64
 MP3_QUALITY = 7  # of 0 (best) to 9; takes half the time of 5
 
 
-class SpeechError(Exception):
+class SpeechError(SightlineError):
     """Nothing could be spoken; the message is one sentence that says why."""
 
 
@@ -105,14 +107,15 @@ class Speaker:
             self._lock.release()
 
     def _exchange(self, request: dict, deadline: float) -> bytes:
-        if self._process is None or self._owner != os.getpid():  # after a fork the old one belongs to the parent
-            self._start()
+        if self._socket is None or self._owner != os.getpid():  # after a fork the old one belongs to the parent
+            self._socket = self._start()
+        connection = self._socket
         self._number += 1
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        self._socket.sendall(json.dumps({"number": self._number, **request}).encode() + b"\n")
+        connection.settimeout(max(0.001, deadline - time.monotonic()))
+        connection.sendall(json.dumps({"number": self._number, **request}).encode() + b"\n")
         received = bytearray()
         while (end := received.find(b"\n")) < 0:
-            received += self._receive(deadline)
+            received += _receive(connection, deadline)
         answer = json.loads(received[:end])
         if answer["number"] != self._number:
             raise ConnectionError("an answer to another question")
@@ -120,36 +123,42 @@ class Speaker:
             raise SpeechError(answer["error"])
         del received[: end + 1]
         while len(received) < answer["size"]:
-            received += self._receive(deadline)
+            received += _receive(connection, deadline)
         return bytes(received)
 
-    def _receive(self, deadline: float) -> bytes:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-        received = self._socket.recv(1 << 20)
-        if not received:
-            raise ConnectionError("the speech process has ended")
-        return received
-
-    def _start(self) -> None:
+    def _start(self) -> socket.socket:
+        """-> our end of the socket."""
         ours, theirs = socket.socketpair()
         # -P: modules beside voice.py must not hide the standard library's. A session of its own: Ctrl-C is for the
         # service, which then ends this process by closing the socket.
-        command = [sys.executable, "-P", Path(__file__).with_name("voice.py")]
+        command = [sys.executable, "-P", str(Path(__file__).with_name("voice.py"))]
         try:
-            self._process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.DEVNULL, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, start_new_session=True
+            )
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-        self._socket, self._owner = ours, os.getpid()
+        self._owner = os.getpid()
+        return ours
 
     def _stop(self) -> None:
         if self._process is not None and self._owner == os.getpid():
-            self._socket.close()
+            if self._socket is not None:
+                self._socket.close()
             self._process.kill()
             self._process.wait()
         self._process = self._socket = None
+
+
+def _receive(connection: socket.socket, deadline: float) -> bytes:
+    connection.settimeout(max(0.001, deadline - time.monotonic()))
+    received = connection.recv(1 << 20)
+    if not received:
+        raise ConnectionError("the speech process has ended")
+    return received
 
 
 def _speakable(text: str) -> str:

@@ -88,7 +88,7 @@ def answer(connection: socket.socket, requests: queue.SimpleQueue) -> None:
 
 def main() -> None:
     connection = socket.socket(fileno=0)
-    requests = queue.SimpleQueue()
+    requests: queue.SimpleQueue[dict] = queue.SimpleQueue()
     threading.Thread(target=answer, args=(connection, requests), daemon=True).start()
     # Read here, not in the thread that speaks, to notice at once, even in the middle of a text, that the service has
     # gone: however it went, its end of the socket closed.

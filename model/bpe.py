@@ -28,6 +28,13 @@ class BpeTokenizer:
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
+    def token_id(self, token: str) -> int:
+        """Raises KeyError if there is no such token."""
+        found = self._tokenizer.token_to_id(token)
+        if found is None:
+            raise KeyError(token)
+        return found
+
     def encode(self, text: str) -> list[int]:
         """Token ids of `text` as it stands, without any token around it."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from model.bpe import BpeTokenizer
 from model.caption.clipcap import ClipCap, ClipCapConfig
 from model.caption.decoding import DecodingOptions
 from model.caption.feature_captioner import FeatureCaptioner
@@ -122,7 +123,8 @@ def load(folder: Path | str, device: str = "cpu", precision: str = "float32", ma
     kind = config.get("tokenizer", CaptionTokenizer.kind)
     if kind not in TOKENIZERS:
         raise CheckpointError(f"{folder / CONFIG}: tokenizer is {kind!r}; use one of {', '.join(TOKENIZERS)}")
-    tokenizer = pair_tokenizer = read_tokenizer(folder / TOKENIZER, TOKENIZERS[kind])
+    tokenizer = read_tokenizer(folder / TOKENIZER, TOKENIZERS[kind])
+    pair_tokenizer: BpeTokenizer = tokenizer
     if pair_config.tokenizer == "clip":
         pair_tokenizer = read_tokenizer(folder / CLIP_TOKENIZER, ClipTokenizer)
     for section, size, own in (

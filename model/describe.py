@@ -75,6 +75,7 @@ class Describer:
         self, photos: Sequence[Image.Image], language: str = "en", style: str = "caption"
     ) -> list[Description]:
         """Describe several photos as one batch."""
+        self.info.require(language, style)
         if not photos:
             return []
         found = self.captioner.caption(photos, language, style)
@@ -90,11 +91,11 @@ class Describer:
     def _description(self, found: PhotoCaptions, language: str, style: str) -> Description:
         candidates = _distinct(_safe(found.candidates, language))
         best = candidates[0] if candidates else None
-        certainty = Certainty.NONE
+        certainty, cautions = Certainty.NONE, tuple[str, ...]()
         if best is not None:
             certainty = certainty_of(best.confidence, language, style, self.info.calibration)
         if best is None or certainty is Certainty.NONE:
-            best, candidates, text, cautions = None, [], wording(language).cannot_tell, ()
+            best, candidates, text = None, [], wording(language).cannot_tell
         else:
             text, cautions = _sentence(best.text), caution_kinds(best.text, language, style)
         return Description(

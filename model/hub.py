@@ -116,7 +116,7 @@ def damaged(name: str) -> list[Path]:
     """Those files of NAME whose content is not what the hub published or what was pinned. Raises HubError if it was
     not pulled."""
     pinned = pin_of(name)
-    return [path for path in cached(name) if not _is_whole(path, pinned and pinned.sha256.get(path.name))]
+    return [path for path in cached(name) if not _is_whole(path, pinned)]
 
 
 def is_here(name: str) -> bool:
@@ -190,7 +190,7 @@ def _known(name: str) -> Known:
 def _in_cache(known: Known, file: str, pinned: Pin | None) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(known.repo, file, revision=pinned and pinned.revision)
+    found = try_to_load_from_cache(known.repo, file, revision=pinned.revision if pinned else None)
     return Path(found) if isinstance(found, str) else None
 
 
@@ -211,7 +211,7 @@ def _pull_file(known: Known, file: str, pinned: Pin | None) -> Path:
     reason = ""
     for attempt in range(TRIES):
         try:
-            path = Path(hf_hub_download(known.repo, file, revision=pinned and pinned.revision))
+            path = Path(hf_hub_download(known.repo, file, revision=pinned.revision if pinned else None))
         except GatedRepoError:
             raise HubError(f"{known.repo} asks for a login; accept its terms there and set HF_TOKEN") from None
         except (RepositoryNotFoundError, EntryNotFoundError) as error:
@@ -228,7 +228,7 @@ def _pull_file(known: Known, file: str, pinned: Pin | None) -> Path:
                 ) from None
             reason = str(error).split("\n")[0] or type(error).__name__
         else:
-            if _is_whole(path, pinned and pinned.sha256.get(file)):
+            if _is_whole(path, pinned):
                 return path
             _forget(path)
             reason = f"what came is not what {'was pinned' if pinned else 'the hub published'} (wrong sha256)"
@@ -237,10 +237,10 @@ def _pull_file(known: Known, file: str, pinned: Pin | None) -> Path:
     raise HubError(f"{file} of {known.repo} could not be downloaded: {reason}; try again later")
 
 
-def _is_whole(path: Path, pinned: str | None) -> bool:
+def _is_whole(path: Path, pinned: Pin | None) -> bool:
     """Whether a cached file has the pinned sha256, or else that which its place in the cache is named after, where that
     is one."""
-    wanted = pinned or path.resolve().name
+    wanted = (pinned and pinned.sha256.get(path.name)) or path.resolve().name
     return not BLOB_SHA256.fullmatch(wanted) or _sha256(path) == wanted
 
 

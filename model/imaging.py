@@ -1,4 +1,4 @@
-"""Bytes of a photo -> a checked Photo: the one pipeline of service, bulk and training, so that all see the same pixels."""
+"""Bytes of a photo -> a checked Photo: the one pipeline of service, bulk and training, so all see the same pixels."""
 
 import hashlib
 import warnings
@@ -149,18 +149,19 @@ def _open(data: bytes, kind: str, max_pixels: int) -> ImageFile.ImageFile:
 def _decode(image: ImageFile.ImageFile) -> None:
     """Decode the pixels, once; a large JPEG straight to a smaller size, which its blocks of 8 x 8 waves allow."""
     longest = max(image.size)
-    image.draft(None, tuple(max(1, side * DRAFT_SIDE // longest) for side in image.size))
+    width, height = (max(1, side * DRAFT_SIDE // longest) for side in image.size)
+    image.draft(None, (width, height))
     image.load()
 
 
-def _clean(image: ImageFile.ImageFile) -> Image.Image:
+def _clean(decoded: ImageFile.ImageFile) -> Image.Image:
     """Any decoded photo -> opaque, RGB, sRGB, at most MAX_SIDE, upright, and nothing beside the pixels."""
-    profile, orientation = image.info.get("icc_profile"), _orientation(image)
-    image = _opaque(image)
+    profile, orientation = decoded.info.get("icc_profile"), _orientation(decoded)
+    image = _opaque(decoded)
     longest = max(image.size)
     if longest > MAX_SIDE:
-        size = tuple(max(1, round(side * MAX_SIDE / longest)) for side in image.size)
-        image = image.resize(size, Image.Resampling.HAMMING)
+        width, height = (max(1, round(side * MAX_SIDE / longest)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.HAMMING)
     if profile:
         image = _to_srgb(image, profile)
     image = image.convert("RGB")  # always a new image, which no longer knows its file
@@ -208,7 +209,7 @@ def _to_srgb(image: Image.Image, icc: bytes) -> Image.Image:
             return image
         mode = "L" if space == "GRAY" else space
         flags = ImageCms.Flags.NOCACHE  # twice as fast: neighbours in a photo are seldom equal
-        return ImageCms.profileToProfile(image.convert(mode), profile, SRGB, outputMode="RGB", flags=flags)
+        return ImageCms.profileToProfile(image.convert(mode), profile, SRGB, outputMode="RGB", flags=flags) or image
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
 

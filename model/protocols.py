@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from model.certainty import Calibration
+from model.errors import UnsupportedOption
+from model.safety_claims import LANGUAGES as GUIDE_LANGUAGES
 
 STYLES = ("caption", "long", "guide")  # a short sentence, one with more detail, what is there and where
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")  # see model.serving
@@ -52,6 +54,14 @@ class CaptionerInfo:
     runs_elsewhere: bool = False
     calibration: Calibration | None = None
     parameters: int | None = None
+
+    def require(self, language: str, style: str) -> None:
+        """Raise UnsupportedOption unless the captioner has this language and style."""
+        for value, known, what in ((language, self.languages, "language"), (style, self.styles, "style")):
+            if value not in known:
+                raise UnsupportedOption(f"unknown {what} {value!r}; use one of {', '.join(known)}")
+        if style == "guide" and language not in GUIDE_LANGUAGES:
+            raise UnsupportedOption(f"guides are given in {' and '.join(GUIDE_LANGUAGES)} only, not in {language!r}")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How a captioner computes while it serves: in which precision, and with linear layers optimised for few rows at a time.
+"""How a captioner computes while it serves: in which precision, with linear layers optimised for few rows at a time.
 
 A beam search multiplies every weight with as many rows as it has beams, again for every token: reading the weights is
 what takes time.

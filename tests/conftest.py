@@ -1,19 +1,16 @@
 """What the tests of the service share: the embedded captioner, one voice, one running server, real photos."""
 
 import os
-import re
 import secrets
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
+
+# Before torch: tests share the processors, and threads of several processes wait for each other by spinning.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-SAMPLES = ROOT / "data" / "samples"
-START_S = 120  # a busy machine may need long to load the model
+from tests.helpers import OWNER, SAMPLES, Service, visitor
 
 
 @pytest.fixture(scope="session")
@@ -82,94 +79,16 @@ def app(tmp_path, database, describer, speaker) -> Iterator:
     app.extensions["sightline"].library.close()
 
 
-OWNER = "visitor:test"
-
-
 @pytest.fixture
 def client(app):
     """A visitor's browser; `visitor(app, name)` makes others."""
     return visitor(app, OWNER)
 
 
-def visitor(app, owner: str):
-    client = app.test_client()
-    with client.session_transaction() as session:
-        session["owner"] = owner
-    return client
-
-
 @pytest.fixture
 def stored(tmp_path):
     """Call it to get the names of all files that are kept."""
     return lambda: sorted(path.name for path in (tmp_path / "instance" / "photos").iterdir())
-
-
-def a_record(**fields):
-    """A Record that nobody described; `fields` are told otherwise."""
-    from deploy.library import Record
-
-    usual = {
-        "sha256": secrets.token_hex(32),
-        "width": 4,
-        "height": 3,
-        "description": "A cat.",
-        "caption": "a cat",
-        "confidence": 0.5,
-        "alternatives": [{"text": "a dog", "confidence": 0.25}],
-        "language": "en",
-        "style": "caption",
-        "rate": None,
-        "model": "test",
-        "audio_error": None,
-        "timings_ms": {},
-        "owner": OWNER,
-    }
-    return Record(**usual | fields)
-
-
-def run_main(*arguments: str, **settings: str) -> subprocess.CompletedProcess:
-    """`python -m deploy.main` with those arguments and settings, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "deploy.main", *arguments],
-        cwd=ROOT,
-        env=os.environ | settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-
-
-class Service:
-    """`python -m deploy.main serve` with a folder of its own, on a free port, stopped by `stop`."""
-
-    def __init__(self, folder: Path, **settings: str):
-        environment = (
-            os.environ
-            | {"SIGHTLINE_INSTANCE": str(folder), "SIGHTLINE_PORT": "0", "SIGHTLINE_RATE": "100000/m"}
-            | settings
-        )
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.main"],
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        first = self.process.stdout.readline()
-        found = re.search(r"http://\S+", first)
-        if not found:
-            self.stop()
-            raise RuntimeError(f"the service said {first!r}")
-        self.url = found[0]
-
-    def stop(self) -> int:
-        self.process.terminate()
-        try:
-            return self.process.wait(30)
-        finally:
-            self.process.stdout.close()
 
 
 @pytest.fixture(scope="session")

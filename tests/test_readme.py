@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, SAMPLES, Service
+from tests.helpers import ROOT, SAMPLES, Service
 
 README = (ROOT / "README.md").read_text()
 
@@ -99,7 +99,7 @@ def test_the_library_and_alt_texts(running):
     answer = json.loads(answered)
     assert keys_of(shown) <= keys_of(answered) and {"images", "next", "message"} == set(answer)
     assert answer["images"][0]["score"] == float(re.search(r'"score": ([\d.]+)', shown)[1])
-    assert answer["images"][0]["why"] == json.loads(re.search(r'"why": (\[.*?\])', shown)[1])
+    assert answer["images"][0]["match_reasons"] == json.loads(re.search(r'"why": (\[.*?\])', shown)[1])
 
     folder = running[1]
     printed = shell(running, more, folder, KEY=key, ID=answer["images"][0]["id"])
@@ -118,4 +118,4 @@ def test_the_library_and_alt_texts(running):
         assert {"chelsea.jpg"} <= {Path(row["image"]).name for row in csv.DictReader(file)}
     assert len((folder / "captions.jsonl").read_text().splitlines()) == 2
     assert (folder / "with-alt-text").is_dir()
-    assert json.loads(shell(running, search.splitlines()[-1], KEY=key))["images"][0]["why"]
+    assert json.loads(shell(running, search.splitlines()[-1], KEY=key))["images"][0]["match_reasons"]

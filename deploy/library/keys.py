@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from deploy.library.database import writing
 from deploy.library.records import metadata
+from model.errors import SightlineError
 
 PREFIX = "sightline_"  # so that people and scanners see what it is
 table = Table(  # migrations/ makes it
@@ -23,12 +24,12 @@ table = Table(  # migrations/ makes it
 )
 
 
-class NameTaken(ValueError):
+class NameTaken(SightlineError):
     """There is a key of that name; the message is one sentence."""
 
 
 @dataclass(frozen=True)
-class Key:
+class ApiKey:
     """`rate`: how often it may ask, as deploy.limits reads it; None: as often as anybody. Times are UTC."""
 
     name: str
@@ -53,12 +54,12 @@ class Keys:
             raise NameTaken(f"There is a key {name!r} already; choose another name.") from None
         return key
 
-    def of(self, key: str) -> Key | None:
+    def find(self, key: str) -> ApiKey | None:
         """The key, if it is one and not revoked."""
         wanted = select(table).where(table.c.hash == _hash(key), table.c.revoked.is_(None))
         return next(iter(self._read(wanted)), None)
 
-    def all(self) -> list[Key]:
+    def all(self) -> list[ApiKey]:
         return self._read(select(table).order_by(table.c.created))
 
     def revoke(self, name: str) -> bool:
@@ -67,9 +68,9 @@ class Keys:
             wanted = update(table).where(table.c.name == name, table.c.revoked.is_(None)).values(revoked=_now())
             return connection.execute(wanted).rowcount > 0
 
-    def _read(self, wanted) -> list[Key]:
+    def _read(self, wanted) -> list[ApiKey]:
         with self._engine.connect() as connection:
-            return [Key(row.name, row.rate, row.created, row.revoked) for row in connection.execute(wanted)]
+            return [ApiKey(row.name, row.rate, row.created, row.revoked) for row in connection.execute(wanted)]
 
 
 def _hash(key: str) -> str:

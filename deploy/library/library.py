@@ -23,20 +23,21 @@ from deploy.library.keys import Keys
 from deploy.library.photos import photos_at
 from deploy.library.records import Record, Records
 from deploy.library.search import Search
+from model.errors import SightlineError
 
 KINDS = ("jpg", "mp3", "wav")
 HOUR_S = 3600.0
-CSV_COLUMNS = ("image", "caption", "confidence", "language")
+CSV_COLUMNS = ("image", "description", "certainty", "confidence", "language")
 
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-class LibraryError(Exception):
+class LibraryError(SightlineError):
     """The library cannot be opened; the message is one sentence."""
 
 
-class NoRoom(Exception):
+class NoRoom(SightlineError):
     """There is no room for more; nothing was kept."""
 
 
@@ -52,25 +53,23 @@ class Library:
         except (OSError, ImportError, ValueError) as error:
             if not photos:
                 raise LibraryError(_no_folder(folder, error)) from error
-            raise LibraryError(
-                f"SIGHTLINE_PHOTOS cannot be used ({error}); see that it is there and lets you in."
-            ) from error
+            advice = _advice(error, "s3", "see that it is there and lets you in")
+            raise LibraryError(f"SIGHTLINE_PHOTOS cannot be used ({error}); {advice}.") from error
         try:
             self._engine = open_database(database or f"sqlite:///{folder / 'sightline.db'}")
         except (OSError, SQLAlchemyError, ImportError) as error:
             if not database:
                 raise LibraryError(_no_folder(folder, error)) from error
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-            raise LibraryError(
-                f"SIGHTLINE_DATABASE cannot be used ({reason}); see that it runs and lets you in."
-            ) from error
+            advice = _advice(error, "postgres", "see that it runs and lets you in")
+            raise LibraryError(f"SIGHTLINE_DATABASE cannot be used ({reason}); {advice}.") from error
         self.records = Records(self._engine)
         self.keys = Keys(self._engine)
         self.search = Search(self.records)
 
     def add(self, record: Record, contents: Mapping[str, bytes]) -> Record:
-        """Keep `record` and its files, `contents` by kind, unless its owner was told the same already, -> what is
-        kept. Raises NoRoom, OSError or SQLAlchemyError, and keeps nothing."""
+        """Keep `record` and its files, `contents` by kind, unless its owner has the same already, -> what is kept.
+        Raises NoRoom, OSError or SQLAlchemyError, and keeps nothing."""
         names = {f"{record.id}.{kind}": data for kind, data in contents.items()}
         with _room():
             self.files.write(names)
@@ -90,22 +89,24 @@ class Library:
         """The file of a record that `get` gave. Raises FileNotFoundError if it was deleted since."""
         return self.files.read(f"{record.id}.{kind}")
 
-    def mend(self, record: Record, words: str | None, audio_error: str | None, sound: Mapping[str, bytes]) -> Record:
-        """Let the owner's `words` hold for the record, or the machine's again for None, and the `sound` by kind that
-        speaks them. -> the record as it now is. Raises NoRoom, OSError or SQLAlchemyError and leaves all as it was."""
-        mended = replace(record, mended=words, audio_error=audio_error)
+    def edit(
+        self, record: Record, user_description: str | None, audio_error: str | None, sound: Mapping[str, bytes]
+    ) -> Record:
+        """Give the record its owner's words, or the machine's again for None, and the `sound` by kind that speaks them.
+        -> the record as it now is. Raises NoRoom, OSError or SQLAlchemyError and leaves all as it was."""
+        edited = replace(record, user_description=user_description, audio_error=audio_error)
         names = {f"{record.id}.{kind}": data for kind, data in sound.items()}
         with _room():
             before = self._there(names)
             self.files.write(names, there=before)
             try:
-                known = self.records.change(mended)
+                known = self.records.change(edited)
             except SQLAlchemyError:
                 self.files.write(before, there=before)
                 raise
             if not known:  # deleted since we looked
                 self.files.delete(*names)
-        return mended
+        return edited
 
     def _there(self, names: Iterable[str]) -> dict[str, bytes]:
         """Those of the files that are there."""
@@ -142,7 +143,7 @@ class Library:
 
     def export(self, owner: str, file: BinaryIO, as_json: Callable[[Record], dict]) -> None:
         """Write all the owner's photos, `captions.json` (each record by `as_json`) and `captions.csv` into a ZIP."""
-        table, told = io.StringIO(), []
+        table, exported = io.StringIO(), []
         rows = csv.writer(table)
         rows.writerow(CSV_COLUMNS)
         with zipfile.ZipFile(file, "w") as archive:
@@ -155,9 +156,9 @@ class Library:
                     archive.writestr(name, self.read(record, "jpg"))
                 except FileNotFoundError:  # deleted since we looked
                     continue
-                told.append(as_json(record))
-                rows.writerow([name, record.mended or record.caption, record.confidence, record.language])
-            archive.writestr("captions.json", json.dumps(told, ensure_ascii=False, indent=1))
+                exported.append(as_json(record))
+                rows.writerow([name, record.display_text, record.certainty, record.confidence, record.language])
+            archive.writestr("captions.json", json.dumps(exported, ensure_ascii=False, indent=1))
             archive.writestr("captions.csv", table.getvalue())
 
     def sweep(self, older_than_s: float = HOUR_S) -> int:
@@ -179,15 +180,23 @@ def _room() -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in NO_ROOM:
-            raise NoRoom from error
+            raise _no_room() from error
         raise
     except OperationalError as error:
         # SQLite says "database or disk is full" and, at a limit of the process, "disk I/O error"; PostgreSQL 53100.
         if getattr(error.orig, "sqlite_errorname", "")[:11] in ("SQLITE_FULL", "SQLITE_IOER") or (
             getattr(error.orig, "sqlstate", "") == "53100"
         ):
-            raise NoRoom from error
+            raise _no_room() from error
         raise
+
+
+def _no_room() -> NoRoom:
+    return NoRoom("There is no room for more photos here; delete some, or ask who runs this service for room.")
+
+
+def _advice(error: Exception, extra: str, otherwise: str) -> str:
+    return f"install sightline[{extra}]" if isinstance(error, ImportError) else otherwise
 
 
 def _no_folder(folder: Path, error: Exception) -> str:

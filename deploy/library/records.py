@@ -37,6 +37,9 @@ from sqlalchemy import (
 )
 
 from deploy.library.database import writing
+from model.certainty import Certainty
+
+VISITOR, KEY = "visitor:", "key:"  # how owners' names start
 
 
 class Embedding(TypeDecorator):
@@ -67,8 +70,9 @@ table = Table(  # migrations/ makes it
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("description", Text, nullable=False),
-    Column("caption", Text, nullable=False),
-    Column("confidence", Float, nullable=False),
+    Column("certainty", String(8), nullable=False),
+    Column("caption", Text),
+    Column("confidence", Float),
     Column("alternatives", JSON, nullable=False),
     Column("language", String(8), nullable=False),
     Column("style", String(16), nullable=False),
@@ -76,9 +80,10 @@ table = Table(  # migrations/ makes it
     Column("model", String(200), nullable=False),
     Column("audio_error", Text),
     Column("timings_ms", JSON, nullable=False),
-    Column("mended", Text),
+    Column("user_description", Text),
     Column("text", Text),
     Column("words", Text, nullable=False),
+    Column("space", String(200)),
     Column("embedding", Embedding),
     Index("ix_records_owner_number", "owner", "number"),
     Index("ix_records_owner_sha256", "owner", "sha256"),
@@ -100,32 +105,37 @@ class Record:
     width: int
     height: int
     description: str
-    caption: str
-    confidence: float  # 0 to 1
+    certainty: Certainty
+    caption: str | None  # None: nothing can be told of the photo
+    confidence: float | None  # 0 to 1; None: the captioner has none, or there is no caption
     alternatives: list[dict]  # of {text, confidence}
     language: str
     style: str
     rate: int | None  # words a minute; None: the voice's own
-    model: str
+    model: str  # name of the captioner
     audio_error: str | None  # None: there is sound
     timings_ms: dict[str, float]
     owner: str = ""  # "": nobody
-    mended: str | None = None  # the owner's own words for it
+    user_description: str | None = None  # the owner's own words for it
     text: str | None = None  # found in the photo
-    embedding: bytes | None = field(default=None, repr=False)  # float32, length 1, in the space of `model`
+    space: str | None = None  # id of the embedding's space, see model.protocols.EmbeddingSpace
+    embedding: bytes | None = field(default=None, repr=False)  # float32, length 1
     id: str = field(default_factory=new_id)
     created: datetime = field(default_factory=lambda: datetime.now(UTC).replace(tzinfo=None))
     number: int | None = field(default=None, compare=False)  # in the order of keeping; given by the database
 
+    def __post_init__(self):
+        object.__setattr__(self, "certainty", Certainty(self.certainty))  # the database has its text
+
     @property
-    def said(self) -> str:
-        """What holds: the owner's words, else the machine's."""
-        return self.mended or self.description
+    def display_text(self) -> str:
+        """The owner's words, else the machine's."""
+        return self.user_description or self.description
 
     @property
     def words(self) -> str:
         """What a search by words finds it by."""
-        return "\n".join(part for part in (self.said, self.text) if part)
+        return "\n".join(part for part in (self.display_text, self.text) if part)
 
     @property
     def vector(self) -> np.ndarray | None:
@@ -165,14 +175,14 @@ class Records:
         self.engine, self._writing = engine, writing(engine)
 
     def add(self, record: Record) -> Record:
-        """Keep `record`, unless its owner was told the same already, -> what is kept."""
-        values = asdict(record) | {"words": record.words}
+        """Keep `record`, unless its owner has the same already, -> what is kept."""
+        values = asdict(record) | {"words": record.words, "certainty": record.certainty.value}
         del values["number"]  # the database gives it
-        way = (record.owner, record.sha256, record.model, record.language, record.style)
+        key = (record.owner, record.sha256, record.model, record.language, record.style)
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(record.owner))))
-            known = _one(connection, _same(*way))
+            known = _one(connection, _same(*key))
             if known is None:
                 connection.execute(insert(table).values(**values))
         return known or record
@@ -186,11 +196,21 @@ class Records:
         with self.engine.connect() as connection:
             return _one(connection, _same(owner, sha256, model, language, style))
 
-    def are_all_of(self, owner: str, model: str) -> bool:
-        """Whether no other model described a photo of the owner."""
+    def all_in_space(self, owner: str, space: str) -> bool:
+        """Whether every photo of the owner lies in that space."""
         with self.engine.connect() as connection:
-            others = select(table.c.number).where(table.c.owner == owner, table.c.model != model)
+            others = select(table.c.number).where(table.c.owner == owner, table.c.space.is_distinct_from(space))
             return connection.scalar(others.limit(1)) is None
+
+    def adopt_space(self, model: str, space: str) -> int:
+        """Give photos that version 0.1 embedded with the captioner called `model` the id of its space, -> how many."""
+        if model == space:
+            return 0
+        with self.engine.connect() as connection:
+            if connection.scalar(select(table.c.number).where(table.c.space == model).limit(1)) is None:
+                return 0
+        with self._writing.begin() as connection:
+            return connection.execute(update(table).where(table.c.space == model).values(space=space)).rowcount
 
     def newest(self, owner: str, limit: int, before: int | None = None, period: Period = ALWAYS) -> list[Record]:
         """The owner's records, newest first, those with a number below `before`."""
@@ -204,7 +224,8 @@ class Records:
 
     def numbered(self, owner: str, numbers: Sequence[int]) -> dict[int, Record]:
         """Those of `numbers`, AT_ONCE at most, that are the owner's."""
-        return {record.number: record for record in self._many(select(*COLUMNS).where(_among(owner, numbers)))}
+        records = self._many(select(*COLUMNS).where(_among(owner, numbers)))
+        return {record.number: record for record in records if record.number is not None}
 
     def present(self, owner: str, numbers: Sequence[int]) -> set[int]:
         """Those of `numbers`, AT_ONCE at most, that are the owner's."""
@@ -216,12 +237,12 @@ class Records:
         with self.engine.connect() as connection:
             return list(connection.scalars(select(table.c.number).where(table.c.owner == owner, period.holds())))
 
-    def embeddings(self, owner: str, model: str, after: int) -> list[tuple[int, bytes]]:
-        """Number and embedding of the owner's records by that model with a number above `after`, in order."""
+    def embeddings(self, owner: str, space: str, after: int) -> list[tuple[int, bytes]]:
+        """Number and embedding of the owner's records in that space with a number above `after`, in order."""
         wanted = select(table.c.number, table.c.embedding).where(
             table.c.owner == owner,
             table.c.number > after,
-            table.c.model == model,
+            table.c.space == space,
             table.c.embedding.is_not(None),
         )
         with self.engine.connect() as connection:
@@ -229,7 +250,7 @@ class Records:
 
     def change(self, record: Record) -> bool:
         """Keep the owner's words and what became of the sound; False if the record is gone."""
-        changed = {name: getattr(record, name) for name in ("mended", "audio_error", "rate", "words")}
+        changed = {name: getattr(record, name) for name in ("user_description", "audio_error", "rate", "words")}
         with self._writing.begin() as connection:
             found = connection.execute(update(table).where(table.c.id == record.id).values(**changed))
             return found.rowcount > 0
@@ -252,7 +273,7 @@ class Records:
 
     def known(self, ids: Iterable[str]) -> set[str]:
         """Those of `ids` that have a record."""
-        ids, found = list(ids), set()
+        ids, found = list(ids), set[str]()
         with self.engine.connect() as connection:
             for start in range(0, len(ids), AT_ONCE):
                 found.update(connection.scalars(select(table.c.id).where(table.c.id.in_(ids[start : start + AT_ONCE]))))

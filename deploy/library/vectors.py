@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, text
 
+from deploy.library.database import writing
 from deploy.library.records import ALWAYS, IN_PERIOD, Period, Records, in_period
 
 MOST_INDEXES = 256  # of the owners who searched last
+MAX_VECTOR, MAX_HALFVEC = 2_000, 4_000  # numbers of which pgvector can index a vector, and a halfvec
 EXPLORED = 400  # photos that HNSW looks at on its way; fewer miss some of the nearest
 SAMPLE = 400  # photos whose cosines tell the mean of a query's
 
@@ -32,11 +34,11 @@ class Index:
     """One owner's photos. `last`: the highest record number in it."""
 
     last: int = 0
-    vectors: Any = None  # a faiss.Index
+    vectors: Any = None  # a faiss.IndexIDMap, whose types do not say what it takes
     sum: np.ndarray | None = None  # of all vectors, (D,)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, rows: list[tuple[int, bytes]]) -> None:
+    def add(self, rows: list[tuple[int, bytes]]) -> None:
         """Add number and embedding of each row."""
         import faiss  # not where PostgreSQL searches
 
@@ -64,14 +66,14 @@ class Index:
 
         if self.vectors is None or (among is not None and not among.size):
             return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
-        only = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))
+        only = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))  # type: ignore[call-arg]
         (cosines,), (numbers,) = self.vectors.search(vector[None], min(most, self.vectors.ntotal), params=only)
         found = numbers >= 0  # FAISS fills up with -1
         return Nearest(numbers[found], cosines[found])
 
 
 class FaissVectors:
-    """The owners' embeddings in memory, each owner's for each model in an index of its own. Safe for many threads.
+    """The owners' embeddings in memory, each owner's for each space in an index of its own. Safe for many threads.
 
     The database is what counts: an index reads what was added to it, by whichever process, before it answers, and what
     was deleted is left out. Nothing is kept on disk that could be damaged or out of step.
@@ -82,14 +84,14 @@ class FaissVectors:
         self._indexes: OrderedDict[tuple[str, str], Index] = OrderedDict()
         self._lock = threading.Lock()
 
-    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
-        """The owner's photos of that period, embedded by `model`, that are nearest to `vector`, (D,) float32 of
+    def nearest(self, owner: str, space: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
+        """The owner's photos of that period, in that space, that are nearest to `vector`, (D,) float32 of
         length 1."""
         among = None if period == ALWAYS else np.array(self._records.of_period(owner, period), np.int64)
         while True:
-            index = self._index(owner, model)
+            index = self._index(owner, space)
             with index.lock:
-                index.read(self._records.embeddings(owner, model, index.last))
+                index.add(self._records.embeddings(owner, space, index.last))
                 found = index.nearest(vector, most, among)
             there = np.isin(found.numbers, list(self._records.present(owner, found.numbers.tolist())))
             if there.all():
@@ -100,16 +102,19 @@ class FaissVectors:
                 with index.lock:
                     index.remove(found.numbers[~there])
 
-    def mean_cosine(self, owner: str, model: str, vector: np.ndarray) -> float:
+    def mean_cosine(self, owner: str, space: str, vector: np.ndarray) -> float:
         """Of all the owner's photos, as `nearest` has last read them."""
-        index = self._index(owner, model)
+        index = self._index(owner, space)
         with index.lock:
             return 0.0 if index.vectors is None else float(index.sum @ vector) / index.vectors.ntotal
 
-    def _index(self, owner: str, model: str) -> Index:
+    def prepare(self, dimension: int) -> None:
+        """Nothing: an index in memory takes any dimension."""
+
+    def _index(self, owner: str, space: str) -> Index:
         with self._lock:
-            index = self._indexes.setdefault((owner, model), Index())
-            self._indexes.move_to_end((owner, model))
+            index = self._indexes.setdefault((owner, space), Index())
+            self._indexes.move_to_end((owner, space))
             while len(self._indexes) > MOST_INDEXES:
                 self._indexes.popitem(last=False)
             return index
@@ -127,10 +132,10 @@ class PgVectors:
     def __init__(self, engine: Engine):
         self._engine = engine
 
-    def nearest(self, owner: str, model: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
-        """The owner's photos of that period, embedded by `model`, that are nearest to `vector`, (D,) float32 of
+    def nearest(self, owner: str, space: str, vector: np.ndarray, most: int, period: Period = ALWAYS) -> Nearest:
+        """The owner's photos of that period, in that space, that are nearest to `vector`, (D,) float32 of
         length 1."""
-        near, mine, asked = _in_sql(owner, model, vector)
+        near, mine, asked = _in_sql(owner, space, vector)
         statement = f"SELECT number, 1 - ({near}) FROM records WHERE {mine} AND {IN_PERIOD} ORDER BY {near} LIMIT :most"
         with self._engine.connect() as connection:
             # Goes on until enough are the owner's.
@@ -140,9 +145,9 @@ class PgVectors:
         numbers, cosines = zip(*rows, strict=True) if rows else ((), ())
         return Nearest(np.array(numbers, np.int64), np.array(cosines, np.float32))
 
-    def mean_cosine(self, owner: str, model: str, vector: np.ndarray) -> float:
+    def mean_cosine(self, owner: str, space: str, vector: np.ndarray) -> float:
         """Of the owner's first SAMPLE photos."""
-        near, mine, asked = _in_sql(owner, model, vector)
+        near, mine, asked = _in_sql(owner, space, vector)
         cosines = f"SELECT 1 - ({near}) AS cosine FROM records WHERE {mine} ORDER BY number LIMIT {SAMPLE}"
         with self._engine.connect() as connection:
             return connection.scalar(text(f"SELECT avg(cosine) FROM ({cosines}) AS sample"), asked) or 0.0
@@ -150,10 +155,30 @@ class PgVectors:
     def forget(self, owner: str) -> None:
         """The database forgets by itself."""
 
+    def prepare(self, dimension: int) -> None:
+        """See that embeddings of so many numbers have an index. Beyond MAX_HALFVEC numbers pgvector has none, and
+        compares one by one."""
+        if dimension > MAX_HALFVEC:
+            return
+        kind = _pg_type(dimension)
+        operators = kind.partition("(")[0] + "_cosine_ops"
+        with writing(self._engine).begin() as connection:
+            connection.execute(
+                text(
+                    f"CREATE INDEX IF NOT EXISTS ix_records_embedding_{dimension} ON records USING hnsw "
+                    f"(CAST(embedding AS {kind}) {operators}) WHERE vector_dims(embedding) = {dimension}"
+                )
+            )
 
-def _in_sql(owner: str, model: str, vector: np.ndarray) -> tuple[str, str, dict]:
+
+def _in_sql(owner: str, space: str, vector: np.ndarray) -> tuple[str, str, dict]:
     """-> pgvector's distance to `vector`, which of the rows it is asked of, and what both are asked with."""
-    size = len(vector)  # stands in the statement, as it does in the index
-    near = f"CAST(embedding AS vector({size})) <=> CAST(:vector AS vector({size}))"
-    mine = f"owner = :owner AND model = :model AND vector_dims(embedding) = {size}"
-    return near, mine, {"owner": owner, "model": model, "vector": str(vector.tolist())}
+    kind = _pg_type(len(vector))
+    near = f"CAST(embedding AS {kind}) <=> CAST(:vector AS {kind})"
+    mine = f"owner = :owner AND space = :space AND vector_dims(embedding) = {len(vector)}"
+    return near, mine, {"owner": owner, "space": space, "vector": str(vector.tolist())}
+
+
+def _pg_type(dimension: int) -> str:
+    """As which pgvector compares embeddings; their dimension stands in the statement, as it does in the index."""
+    return f"{'vector' if dimension <= MAX_VECTOR else 'halfvec'}({dimension})"

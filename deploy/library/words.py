@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, bindparam, text
 from deploy.library.records import ALWAYS, IN_PERIOD, Period, in_period
 from model.retrieval import MARK, all_then_any, fts5_query, holds_enough, keywords, marked_words
 
-BY_PEOPLE = "(mended IS NOT NULL OR text IS NOT NULL)"  # not a machine's words alone
+BY_PEOPLE = "(user_description IS NOT NULL OR text IS NOT NULL)"  # not a machine's words alone
 FTS5 = in_period(
     f"SELECT records.number, {BY_PEOPLE}, highlight(record_words, 1, :mark, :mark) "
     "FROM record_words JOIN records ON records.number = record_words.rowid "
@@ -56,7 +56,7 @@ def _by_tsquery(
     connection: Connection, owner: str, wanted: list[str], most: int, period: Period, every: bool
 ) -> list[tuple[int, bool]]:
     held = " + ".join(f"(words_index @@ to_tsquery('english', :word{i}))::int" for i in range(len(wanted)))
-    asked = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
+    asked: dict[str, str | int] = {f"word{i}": f"'{word}'" for i, word in enumerate(wanted)}
     asked |= {"asked": _tsquery(wanted, every), "owner": owner, "wanted": len(wanted), "most": most}
     return [tuple(row) for row in connection.execute(in_period(TSQUERY.format(held=held)), asked | vars(period))]
 

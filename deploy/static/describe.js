@@ -1,4 +1,4 @@
-// The form without a page load: the same request, and from the page that answers it the same words, told politely.
+// The form without a page load: the same request, and the same words from the page that answers it, announced politely.
 const form = document.getElementById("ask");
 const status = document.getElementById("status");
 const result = document.getElementById("result");
@@ -6,7 +6,7 @@ const pickers = form.querySelectorAll("input[type=file]");
 const LONGEST_MS = 60_000;
 let busy = false;
 
-function say(className, ...nodes) {
+function announce(className, ...nodes) {
   status.className = className;
   status.replaceChildren(...nodes);
 }
@@ -23,16 +23,16 @@ function words(text) {
 }
 
 function show(page) {
-  const told = page.getElementById("told");
+  const description = page.getElementById("description-text");
   const problem = page.querySelector("[role=alert]");
-  if (told) {
+  if (description) {
     const heading = document.createElement("h2");
-    heading.append(...told.childNodes);
-    const care = page.getElementById("care");
-    say("told", heading, ...(care ? [care] : []));
+    heading.append(...description.childNodes);
+    const caution = page.getElementById("caution");
+    announce("answer", heading, ...(caution ? [caution] : []));
     result.replaceChildren(...page.getElementById("rest").childNodes);
   } else if (problem) {
-    say("problem", words(problem.textContent.trim()));
+    announce("problem", words(problem.textContent.trim()));
   } else {
     throw new Error("an answer that is not a page of ours");
   }
@@ -49,17 +49,17 @@ async function ask(button) {
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (busy) {
-    say("busy", words(form.dataset.waiting));
+    announce("busy", words(form.dataset.waiting));
     return;
   }
   setBusy(true);
   document.getElementById("problem")?.remove();
   result.replaceChildren();
-  say("busy", words(form.dataset.describing));
+  announce("busy", words(form.dataset.describing));
   try {
     await ask(event.submitter);
   } catch {
-    say("problem", words(form.dataset.failed));
+    announce("problem", words(form.dataset.failed));
   }
   status.scrollIntoView({ block: "nearest" });
   setBusy(false);

@@ -44,7 +44,9 @@ class FeatureCaptioner(nn.Module):
         def forbidden(token_ids: list[int]) -> bool:
             return is_unsafe(self.tokenizer.decode(token_ids), language)
 
-        end_id = self.tokenizer.full_stop_id if options.search == "clipcap" else self.tokenizer.end_id
+        end_id = self.tokenizer.end_id
+        if options.search == "clipcap" and isinstance(self.tokenizer, Gpt2Tokenizer):
+            end_id = self.tokenizer.full_stop_id
         found = decode(self.clipcap, prefix, prompt, end_id, options, forbidden if style == "guide" else None)
         return [[self._caption(hypothesis) for hypothesis in own] for own in found]
 

@@ -34,7 +34,7 @@ def clipcap_of(
     output, embedding = own.get("lm_head.weight"), own.get("transformer.wte.weight")
     if output is not None and embedding is not None and not torch.equal(output, embedding):
         raise TensorsError("the file's output layer is not its token embedding, which GPT-2's is; it is no ClipCap")
-    language = gpt_names(own or gpt)
+    language = gpt_names(own or gpt or {})
     try:
         shape = gpt_shape(language)
         shape |= _mapper_shape(mapper, shape["width"])

@@ -29,8 +29,8 @@ class CaptionTokenizer(BpeTokenizer):
 
     def __init__(self, tokenizer: Tokenizer):
         super().__init__(tokenizer)
-        self.pad_id = tokenizer.token_to_id(PAD)
-        self.end_id = tokenizer.token_to_id(END)
+        self.pad_id = self.token_id(PAD)
+        self.end_id = self.token_id(END)
         added = [token.content for _, token in sorted(tokenizer.get_added_tokens_decoder().items())]
         names = [match[1] for token in added if (match := re.fullmatch(r"<\|([a-z]+)\|>", token))]
         self.styles = tuple(name for name in names if name in STYLES)
@@ -61,9 +61,9 @@ class CaptionTokenizer(BpeTokenizer):
         return super().encode(clean(text))
 
     def prompt(self, language: str, style: str) -> list[int]:
-        """The two control tokens that ask for `language` and `style`. Raises UnsupportedOption for one it does not have."""
+        """The control tokens of `language` and `style`. Raises UnsupportedOption for one it does not have."""
         _check(self, language, style)
-        return [self._tokenizer.token_to_id(f"<|{language}|>"), self._tokenizer.token_to_id(f"<|{style}|>")]
+        return [self.token_id(f"<|{language}|>"), self.token_id(f"<|{style}|>")]
 
 
 class Gpt2Tokenizer(BpeTokenizer):
@@ -77,8 +77,8 @@ class Gpt2Tokenizer(BpeTokenizer):
 
     def __init__(self, tokenizer: Tokenizer):
         super().__init__(tokenizer)
-        self.pad_id = self.end_id = tokenizer.token_to_id("<|endoftext|>")
-        self.full_stop_id = tokenizer.token_to_id(".")
+        self.pad_id = self.end_id = self.token_id("<|endoftext|>")
+        self.full_stop_id = self.token_id(".")
 
     def prompt(self, language: str, style: str) -> list[int]:
         """No token at all; raises UnsupportedOption for any other than ("en", "caption")."""
@@ -86,7 +86,9 @@ class Gpt2Tokenizer(BpeTokenizer):
         return []
 
 
-TOKENIZERS = {one.kind: one for one in (CaptionTokenizer, Gpt2Tokenizer)}
+TOKENIZERS: dict[str, type[CaptionTokenizer] | type[Gpt2Tokenizer]] = {
+    one.kind: one for one in (CaptionTokenizer, Gpt2Tokenizer)
+}
 
 
 def _check(tokenizer: CaptionTokenizer | Gpt2Tokenizer, language: str, style: str) -> None:

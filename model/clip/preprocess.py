@@ -3,6 +3,7 @@
 "crop" is CLIP's own preparation (arXiv 2103.00020, as published): bicubic to the short side, then the centre.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +57,7 @@ class Preprocess:
         mean, std = (torch.tensor(v, device=pixels.device) * 255 for v in (self.mean, self.std))
         return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
-    def __call__(self, photos: list[Image.Image]) -> Tensor:
+    def __call__(self, photos: Sequence[Image.Image]) -> Tensor:
         """RGB photos -> (B, 3, size, size) float32."""
         return self.normalize(torch.from_numpy(np.stack([self.resize(photo) for photo in photos])))
 

@@ -60,7 +60,7 @@ class AttentionPool(nn.Module):
 class ModifiedResNet(nn.Module):
     """Pixels (B, 3, size, size) -> ImageFeatures, without a grid."""
 
-    def __init__(self, layers: tuple[int, int, int, int], width: int, heads: int, size: int, embedding_dim: int):
+    def __init__(self, layers: tuple[int, ...], width: int, heads: int, size: int, embedding_dim: int):
         super().__init__()
         half = width // 2
         self.conv1, self.bn1 = nn.Conv2d(3, half, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(half)

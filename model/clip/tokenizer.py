@@ -24,7 +24,7 @@ class ClipTokenizer(BpeTokenizer):
 
     def __init__(self, tokenizer: Tokenizer):
         super().__init__(tokenizer)
-        self.start_id, self.end_id = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
+        self.start_id, self.end_id = self.token_id(START), self.token_id(END)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of the cleaned text, without the tokens around it."""

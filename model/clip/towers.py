@@ -62,7 +62,7 @@ def _transformer(embedding_dim: int, width: int, layers: int, heads: int, activa
 
 
 class ViTTower(nn.Module):
-    """CLIP's vision transformer (`activation` as in `text_tower`). Pixels (B, 3, size, size) -> ImageFeatures without a grid."""
+    """CLIP's vision transformer (`activation` as in `text_tower`). Pixels (B, 3, size, size) -> no grid."""
 
     def __init__(self, embedding_dim: int, width: int, layers: int, heads: int, size: int, patch: int, activation: str):
         super().__init__()

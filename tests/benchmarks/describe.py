@@ -49,8 +49,7 @@ def median_ms(call, runs: int = RUNS) -> float:
 
 def describe_ms(photo: bytes) -> dict[str, float]:
     """Describer.describe after decoding, by language and style."""
-    from deploy.uploads import read_photo
-
+    from model.imaging import read_photo
     from model.describe import LANGUAGES, STYLES, Describer
 
     describer = Describer.load()

@@ -20,7 +20,7 @@ from sqlalchemy import insert, text
 
 from deploy.library import Library
 from deploy.library.records import table
-from tests.conftest import a_record
+from tests.helpers import a_record
 
 SIZE, CENTRES, OWNER, MODEL = 640, 100, "key:bench", "bench"
 INDEX = f"ix_records_embedding_{SIZE}"

@@ -12,8 +12,8 @@ import click
 
 from deploy.library import Library
 from tests.benchmarks.library import DATABASES, database_at
-from tests.conftest import Service
 from tests.deploy.test_reliability import keep_busy
+from tests.helpers import Service
 
 
 @click.command()

@@ -2,7 +2,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser.conftest import PATIENCE_MS
-from tests.conftest import SAMPLES
+from tests.helpers import SAMPLES
 
 CAT, CROSSING = SAMPLES / "chelsea.jpg", SAMPLES / "zebra_crossing.jpg"
 WIDTHS = (320, 768, 1280)
@@ -197,7 +197,7 @@ def test_all_of_it_works_by_keyboard(open_page, javascript):
     page.get_by_role("status").get_by_text("Deleted.").wait_for()
 
 
-def test_a_photo_is_found_mended_and_deleted_again_without_javascript(open_page):
+def test_a_photo_is_found_edited_and_deleted_again_without_javascript(open_page):
     page = open_page(java_script_enabled=False)
     for path in (CAT, CROSSING):
         page.goto("/")

@@ -10,7 +10,7 @@ import pytest
 from deploy.access import secret_key
 from deploy.config import Settings
 from deploy.main import create_app
-from tests.conftest import a_record, run_main, visitor
+from tests.helpers import a_record, run_main, visitor
 
 OTHER = "visitor:other"
 
@@ -37,7 +37,7 @@ OWN = {
     "GET /api/v1/images/<id>/similar": 403,
     "PATCH /api/v1/images/<id>": 403,
     "DELETE /api/v1/images/<id>": 403,
-    "POST /photos/<id>/mend": 403,
+    "POST /photos/<id>/edit": 403,
     "GET /photos/<id>/delete": 403,
     "POST /photos/<id>/delete": 403,
 }

@@ -1,4 +1,4 @@
-"""A folder of photos told at once."""
+"""A folder of photos described at once."""
 
 import csv
 import json
@@ -15,14 +15,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from deploy.alt_text import ALT_TEXT
-from deploy.bulk import main
+from deploy.cli import main
 from deploy.library import Library
-from tests.conftest import ROOT, SAMPLES
+from tests.helpers import ROOT, SAMPLES
 
 
 def bulk(*arguments, **settings):
     """-> what the command answered: exit_code, stdout, stderr."""
-    return CliRunner().invoke(main, list(map(str, arguments)), env=settings)
+    return CliRunner().invoke(main, ["bulk", *map(str, arguments)], env=settings)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_the_owners_words_are_the_alt_text(tmp_path, photos, describer):
     library.keys.create("album")
     assert bulk(photos, "--out", tmp_path / "1.csv", "--library", "album", **settings).exit_code == 1
     (record,) = [each for each in library.records.newest("key:album", 9) if "cat" in each.caption]
-    library.mend(record, "Chelsea asleep", record.audio_error, {})
+    library.edit(record, "Chelsea asleep", record.audio_error, {})
     copies = tmp_path / "copies"
     arguments = ("--out", tmp_path / "2.csv", "--library", "album", "--write-metadata", copies)
     assert bulk(photos, *arguments, **settings).exit_code == 1

@@ -11,7 +11,7 @@ from deploy.inference import Inference, ModelError
 class Recorder:
     """Answers each photo with its width, remembers its batches, and can be held up."""
 
-    about = None
+    info = space = None
 
     def __init__(self):
         self.batches, self.go, self.asked = [], threading.Event(), threading.Event()
@@ -104,7 +104,7 @@ def test_after_close_nothing_is_asked(inference, model):
 
 
 def test_the_embedded_captioner_answers_a_batch_as_it_answers_one(describer, cat):
-    from deploy.uploads import read_photo
+    from model.imaging import read_photo
 
     photo = read_photo(cat, max_bytes=2**24, max_pixels=10**8).image
     inference = Inference(lambda: describer)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy.library import Library, LibraryError, Record
-from tests.conftest import a_record
+from tests.helpers import a_record
 
 ROOT = Path(__file__).parents[2]
 RECORD = a_record(timings_ms={"read": 1.0}, id="x", sha256="0" * 64, created=datetime(2026, 1, 2, 3, 4, 5, 678))

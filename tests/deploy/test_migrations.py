@@ -12,6 +12,7 @@ from deploy.library.database import open_database
 from deploy.library.keys import table as keys
 from deploy.library.records import metadata
 from deploy.library.words import words_held
+from model.certainty import Certainty
 
 V1 = """
 CREATE TABLE records (id VARCHAR(22) NOT NULL PRIMARY KEY, created DATETIME NOT NULL, sha256 VARCHAR(64) NOT NULL,
@@ -41,7 +42,12 @@ def test_a_database_of_the_first_version_is_read(old):
     library = Library(old)
     record = library.get("old")
     assert record.description == "A red bus." and record.created == datetime(2026, 1, 2, 3, 4, 5, 678)
-    assert (record.owner, record.mended, record.embedding, record.timings_ms) == ("", None, None, {"read": 1.5})
+    assert (record.owner, record.user_description, record.embedding, record.timings_ms) == (
+        "",
+        None,
+        None,
+        {"read": 1.5},
+    )
     assert words_held(library.records.engine, [record.number], "bus") == {record.number: ("bus",)}
     library.close()
     Library(old).close()  # and once more

@@ -10,8 +10,8 @@ import pytest
 from deploy.config import Settings
 from deploy.library import Library, LibraryError
 from deploy.main import create_app
-from tests.conftest import OWNER, Service, a_record, visitor
 from tests.deploy.test_server import get
+from tests.helpers import OWNER, Service, a_record, visitor
 
 CONTENTS = {"jpg": b"photo", "mp3": b"sound", "wav": b"SOUND"}
 

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from deploy.library import Library, NoRoom
-from tests.conftest import OWNER, Service, a_record
 from tests.deploy.test_server import children
+from tests.helpers import OWNER, Service, a_record
 
 WRITES, ASKING, CLIENTS, BUSY_S = 200, 4, 16, 5.0
 
@@ -143,10 +143,10 @@ def test_on_a_full_disk_one_can_still_delete(small_disk):
     with pytest.raises(NoRoom):
         library.add(a_record(), {"jpg": bytes(200_000)})
     with pytest.raises(NoRoom):
-        library.mend(second, "x" * 500, None, {"mp3": bytes(200_000), "wav": b"WORDS"})
+        library.edit(second, "x" * 500, None, {"mp3": bytes(200_000), "wav": b"WORDS"})
     assert library.read(second, "mp3") == b"sound" and library.read(second, "wav") == b"SOUND"
     assert library.delete(first.id) and library.get(first.id) is None
-    assert library.get(second.id).said == second.said
+    assert library.get(second.id).display_text == second.display_text
     assert library.delete_all(OWNER) == 1 and not list((small_disk / "photos").iterdir())
     library.close()
 

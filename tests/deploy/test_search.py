@@ -1,4 +1,4 @@
-"""Photos found again: by likeness with the real captioner, by words, by time; mended, taken along, purged."""
+"""Photos found again: by similarity with the real captioner, by words, by time; edited, exported, purged."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ from deploy.library.vectors import vectors_of
 from deploy.library.words import by_words
 from deploy.main import create_app
 from model.retrieval import CANDIDATES, keywords
-from tests.conftest import OWNER, SAMPLES, a_record, visitor
+from tests.helpers import OWNER, SAMPLES, a_record, visitor
 
 DIMENSIONS = 64
 
@@ -65,7 +65,7 @@ def test_photos_of_the_project_are_found_by_what_they_show(app, client):
         answer = client.get("/api/v1/images", query_string={"q": query}).get_json()
         first = answer["images"][0]
         assert made[first["id"]] == "chelsea", query
-        assert first["score"] > 0 and "looks like it" in first["why"]
+        assert first["score"] > 0 and "looks like it" in first["match_reasons"]
     for query in ("two people riding horses", "orang menunggang kuda"):
         answer = client.get("/api/v1/images", query_string={"q": query}).get_json()
         assert answer["images"] == [] and answer["message"] == "No good match.", query
@@ -76,7 +76,7 @@ def test_words_are_found_whatever_their_form(library):
     keep(library, description="A red bus.")
     for query in ("a dog", "DOGS run", "platform 9", "where is the dog?"):
         (found,) = library.search.find(OWNER, query, None, "test")
-        assert found.record == wanted and found.words and not found.looks
+        assert found.record == wanted and found.words and not found.by_similarity
     assert library.search.find(OWNER, "platform 9", None, "test")[0].words == ("platform", "9")
     assert library.search.find(OWNER, "an elephant", None, "test") == []
 
@@ -102,17 +102,17 @@ def test_both_kinds_of_finding_are_fused(library):
     fill(library, 30)
     query = vector(1)
     both = keep(library, description="A bus.", embedding=vector(2, query, 0.1))
-    looks = keep(library, description="A car.", embedding=vector(3, query, 0.05))
+    similar = keep(library, description="A car.", embedding=vector(3, query, 0.05))
     says = keep(library, description="A bus stop.", embedding=-query)
     found = library.search.find(OWNER, "bus", query, "test")
-    assert ids(found) == [both.id, looks.id, says.id]
-    reasons = {each.record.id: (each.looks, each.words) for each in found}
-    assert reasons == {both.id: (True, ("bus",)), looks.id: (True, ()), says.id: (False, ("bus",))}
+    assert ids(found) == [both.id, similar.id, says.id]
+    reasons = {each.record.id: (each.by_similarity, each.words) for each in found}
+    assert reasons == {both.id: (True, ("bus",)), similar.id: (True, ()), says.id: (False, ("bus",))}
     assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
     assert found[0].score == pytest.approx(1 / 62, abs=4e-4)  # a machine's words count little beside what it saw
     assert found[2].score < 1e-3
-    library.mend(says, "The bus stop at home", None, {})
-    library.mend(both, "Our bus", None, {})
+    library.edit(says, "The bus stop at home", None, {})
+    library.edit(both, "Our bus", None, {})
     found = library.search.find(OWNER, "bus", query, "test")
     assert ids(found)[0] == both.id and found[0].score == pytest.approx(1 / 62 + 1 / 61, abs=3e-4)
     assert found[2].record.id == says.id and found[2].score == pytest.approx(1 / 62, abs=3e-4)
@@ -241,7 +241,7 @@ def test_a_search_goes_on_where_it_stopped(client, app):
 
 def test_no_good_match_is_said(client, app, cat):
     told = client.post("/api/v1/describe", data=cat).get_json()
-    client.patch(f"/api/v1/images/{told['id']}", json={"description": "My cat"})
+    client.patch(f"/api/v1/images/{told['id']}", json={"user_description": "My cat"})
     answer = client.get("/api/v1/images?q=quarterly+report").get_json()
     assert (answer["images"], answer["next"], answer["message"]) == ([], None, "No good match.")
     page = client.get("/library?q=quarterly+report").text
@@ -249,8 +249,8 @@ def test_no_good_match_is_said(client, app, cat):
     assert client.get("/api/v1/images?q=quarterly+report&cursor=20").get_json()["message"] is None  # past the end
     keep(app.extensions["sightline"].library, description="A dog.", model="another")
     answer = client.get("/api/v1/images?q=quarterly+report").get_json()
-    assert answer["message"].startswith("Photos that another captioner described were searched by words alone; send")
-    assert "were searched by words alone" in client.get("/library?q=quarterly+report").text
+    assert answer["message"].startswith("Some photos were described by another captioner; they were searched by their")
+    assert "were searched by their words alone" in client.get("/library?q=quarterly+report").text
     assert client.get("/api/v1/images?q=cat").get_json()["message"] is None
 
 
@@ -266,8 +266,8 @@ def test_without_a_captioner_words_are_searched_and_it_is_said(tmp_path, speaker
     client = visitor(app, OWNER)
     answer = client.get("/api/v1/images?q=cat").get_json()
     assert [image["id"] for image in answer["images"]] == [kept.id]
-    assert answer["message"] == "The captioner could not be started; only words were searched."
-    assert "The captioner could not be started" in client.get("/library?q=cat").text
+    assert answer["message"] == "The captioner cannot be asked; only words were searched."
+    assert "The captioner cannot be asked" in client.get("/library?q=cat").text
     app.extensions["sightline"].close()
 
 
@@ -284,7 +284,6 @@ def test_without_a_captioner_words_are_searched_and_it_is_said(tmp_path, speaker
         ("until=9999-12-31T23:59-14:00", "is no date"),
         ("since=2026-12-01&until=2026-01-01", "The first day comes after the last; change one of them."),
         ("q=" + "x" * 501, "at most 500 characters"),
-        ("lang=fr", "lang is 'fr'"),
         ("query=x", "There is no field 'query'; use q, limit"),
     ],
 )
@@ -333,20 +332,22 @@ def test_the_owners_words_win_everywhere_and_the_machines_stay(client, cat, app)
     told = client.post("/api/v1/describe", data=cat).get_json()
     path, wav = f"/api/v1/images/{told['id']}", told["audio"]["url"].replace("mp3", "wav")
     sound = client.get(wav).data
-    mended = client.patch(path, json={"description": "  Chelsea, my\ncat. "}).get_json()
-    assert mended["description"] == "Chelsea, my cat." and mended["mended"]
-    assert mended["caption"] == told["caption"]
-    assert client.get(path).get_json() == mended
+    edited = client.patch(path, json={"user_description": "  Chelsea, my\ncat. "}).get_json()
+    assert edited["description"] == "Chelsea, my cat." and edited["user_description"] == "Chelsea, my cat."
+    assert edited["caption"] == told["caption"]
+    assert client.get(path).get_json() == edited
     assert len(client.get(wav).data) < 0.8 * len(sound)
     (found,) = client.get("/api/v1/images?q=chelsea").get_json()["images"]
-    assert found["id"] == told["id"] and "says 'chelsea'" in found["why"]
+    assert found["id"] == told["id"] and "says 'chelsea'" in found["match_reasons"]
     page = client.get(f"/photos/{told['id']}").text
-    assert 'alt="Chelsea, my cat."' in page and told["description"] in page
-    back = client.patch(path, json={"description": ""}).get_json()
-    assert client.patch(path, json={"description": told["description"]}).get_json() == told  # nobody's own words
+    assert "Chelsea, my cat." in page and told["description"] in page
+    back = client.patch(path, json={"user_description": ""}).get_json()
+    assert client.patch(path, json={"user_description": told["description"]}).get_json() == told  # nobody's own words
     assert back == told and len(client.get(wav).data) == pytest.approx(len(sound), rel=0.05)
     assert [
-        e["id"] for e in client.get("/api/v1/images?q=chelsea").get_json()["images"] if "says" in str(e["why"])
+        e["id"]
+        for e in client.get("/api/v1/images?q=chelsea").get_json()["images"]
+        if "says" in str(e["match_reasons"])
     ] == []
 
 
@@ -358,17 +359,17 @@ def test_words_that_cannot_be_kept_change_nothing(client, app, body):
     assert app.extensions["sightline"].library.get(record.id) == record
 
 
-def test_mending_on_the_page(client, app):
+def test_editing_on_the_page(client, app):
     record = keep(app.extensions["sightline"].library)
-    answer = client.post(f"/photos/{record.id}/mend", data={"description": "My cat."}, follow_redirects=True)
+    answer = client.post(f"/photos/{record.id}/edit", data={"description": "My cat."}, follow_redirects=True)
     assert "Saved." in answer.text and "My cat." in answer.text
-    long = client.post(f"/photos/{record.id}/mend", data={"description": "x" * 501})
+    long = client.post(f"/photos/{record.id}/edit", data={"description": "x" * 501})
     assert long.status_code == 422 and "at most 500 characters" in long.text and "x" * 501 in long.text
 
 
 def test_all_can_be_taken_along(client, app, cat):
     told = client.post("/api/v1/describe", data=cat).get_json()
-    client.patch(f"/api/v1/images/{told['id']}", json={"description": "Ünser Kater, 'Chelsea'"})
+    client.patch(f"/api/v1/images/{told['id']}", json={"user_description": "Ünser Kater, 'Chelsea'"})
     answer = client.get("/api/v1/export")
     assert answer.mimetype == "application/zip" and "sightline.zip" in answer.headers["Content-Disposition"]
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
@@ -376,7 +377,7 @@ def test_all_can_be_taken_along(client, app, cat):
         (row,) = csv.DictReader(io.StringIO(archive.read("captions.csv").decode()))
         (record,) = json.loads(archive.read("captions.json"))
         assert archive.read(row["image"]) == client.get(told["image"]["url"]).data
-    assert row["caption"] == record["description"] == "Ünser Kater, 'Chelsea'"
+    assert row["description"] == record["description"] == "Ünser Kater, 'Chelsea'"
     assert record["id"] == told["id"] and row["language"] == "en"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy.library import Library
-from tests.conftest import Service, run_main
+from tests.helpers import Service, run_main
 
 
 def get(url, **more):

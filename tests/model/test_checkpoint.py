@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from model import checkpoint
 from model.checkpoint import CheckpointError
 from model.describe import Describer
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 from tests.model.tiny import checkpoint_parts
 
 

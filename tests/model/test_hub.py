@@ -97,7 +97,7 @@ def hub():
 
 @pytest.fixture
 def call(hub, tmp_path):
-    """Run `python -m model.hub ...` against the server, with a cache of its own: (status, output)."""
+    """Run `sightline models ...` against the server, with a cache of its own: (status, output)."""
 
     def run(*arguments: str, most_bytes: int = resource.RLIM_INFINITY, **environment: str) -> tuple[int, str]:
         given = {
@@ -105,7 +105,7 @@ def call(hub, tmp_path):
             "HF_HUB_DISABLE_XET": "1", "SIGHTLINE_HUB_WAIT": "0.01",
         } | environment  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-m", "model.hub", *arguments], cwd=ROOT, env=given, capture_output=True, text=True,
+            [sys.executable, "-m", "deploy.main", "models", *arguments], cwd=ROOT, env=given, capture_output=True, text=True,
             timeout=120, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
@@ -143,7 +143,7 @@ def test_progress_is_shown_in_a_terminal(hub, tmp_path):
     termios.tcsetwinsize(theirs, (24, 100))
     environment = {"PATH": os.environ["PATH"], "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "TERM": "xterm"}
     subprocess.run(
-        [sys.executable, "-m", "model.hub", "pull", "gpt2"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
+        [sys.executable, "-m", "deploy.main", "models", "pull", "gpt2"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
         stderr=theirs, timeout=120, check=True,
     )  # fmt: skip
     os.close(theirs)
@@ -216,7 +216,7 @@ def test_unknown_and_missing_names(call):
     status, output = call("pull", "gpt5")
     assert status == 1 and "choose one of" in last_line(output)
     status, output = call("verify", "gpt2")
-    assert status == 1 and "python -m model.hub pull gpt2" in last_line(output)
+    assert status == 1 and "sightline models pull gpt2" in last_line(output)
 
 
 def test_no_room(call, tmp_path):

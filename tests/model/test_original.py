@@ -132,7 +132,7 @@ def test_import_and_serve(files, kind):
     photo = Image.effect_noise((90, 70), 80).convert("RGB")
     assert describer.describe(photo).caption == Describer(direct).describe(photo).caption
     assert (
-        describer.captioner.options == DecodingOptions.clipcap() and not describer.captioner.clipcap.config.normalized
+        describer.captioner.decoder.options == DecodingOptions.clipcap() and not describer.captioner.decoder.clipcap.config.normalized
     )
     with pytest.raises(ValueError, match="unknown language 'id'; use one of en"):
         describer.describe(photo, "id")
@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_named(files, gpt):
 
 
 def test_public_names_want_a_pull_first():
-    with pytest.raises(CheckpointError, match="python -m model.hub pull clipcap-coco"):
+    with pytest.raises(CheckpointError, match="sightline models pull clipcap-coco"):
         checkpoint.load("clipcap-coco")
     with pytest.raises(CheckpointError, match="there is no folder"):
         checkpoint.load("/nowhere/clipcap-coco")

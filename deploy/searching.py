@@ -1,0 +1,66 @@
+"""A SearchQuery -> the owner's photos that answer it: what API and pages share. Knows no web."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from deploy.inference import ModelBusyError, ModelError
+from deploy.library import ALWAYS, Hit, Period
+from deploy.services import Services
+
+
+@dataclass(frozen=True)
+class SearchQuery:
+    """What to look for: `text`, or "" for the newest photos; at most `limit`, from `cursor` on; of a `period`;
+    `language` of the text, None if it is not known."""
+
+    text: str = ""
+    limit: int = 20
+    cursor: int | None = None
+    period: Period = ALWAYS
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class SearchPage:
+    """The `hits`; the cursor of the `next` page, None if there are no more; why only words were searched: None (photos
+    were searched by similarity too), "language" (the captioner does not know it), "captioner" (it cannot embed a text)
+    or "space" (photos lie in other embedding spaces)."""
+
+    hits: list[Hit]
+    next: int | None = None
+    words_only: str | None = None
+
+
+def search(services: Services, query: SearchQuery, owner: str | None) -> SearchPage:
+    """Answer from the owner's photos alone; a visitor who never sent one has none."""
+    if owner is None:
+        return SearchPage([])
+    library = services.library
+    if not query.text:
+        newest = library.records.newest(owner, query.limit + 1, query.cursor, query.period)
+        shown = newest[: query.limit]
+        following = shown[-1].number if len(newest) > query.limit else None
+        return SearchPage([Hit(record, 0.0) for record in shown], following)
+    vector, words_only = _embed(services, query)
+    first = query.cursor or 0
+    space = services.inference.space
+    id, least = (space.id, space.least_cosine) if space else (None, -1.0)
+    hits = library.search.find(owner, query.text, vector, id, query.period, least, first, query.limit + 1)
+    if id and not words_only and not any(hit.by_similarity for hit in hits):
+        words_only = None if library.records.all_in_space(owner, id) else "space"
+    return SearchPage(hits[: query.limit], first + query.limit if len(hits) > query.limit else None, words_only)
+
+
+def _embed(services: Services, query: SearchQuery) -> tuple[np.ndarray | None, str | None]:
+    """-> the query's embedding or None, and why only words can be searched."""
+    try:
+        vector = services.inference.embed(query.text)
+    except (ModelError, ModelBusyError):
+        return None, "captioner"
+    info = services.inference.info
+    if vector is None or info is None:
+        return None, "captioner"
+    if query.language is not None and query.language not in info.languages:
+        return None, "language"
+    return vector, None
