@@ -32,14 +32,14 @@ def about(description: str, **more: Any) -> dict[str, Any]:
     return {"metadata": {"description": description, **more}}
 
 
-class Language(String):
+class LanguageField(String):
     """A code as apps send it: `id`, `ID`, `id-ID`, `in`."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         return primary_language(str(value))
 
 
-class Style(String):
+class StyleField(String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if value not in STYLES:
             raise InvalidField(f"{attr} is '{str(value)[:SHOWN]}'; use caption, long or guide.")
@@ -97,11 +97,11 @@ class Fields(Schema):
 class DescribeFields(Fields):
     """-> DescribeOptions."""
 
-    lang = Language(
+    lang = LanguageField(
         load_default="en",
         **about("Language of the answer, such as en or id-ID. /api/v1/models says which the captioner in use has."),
     )
-    style = Style(
+    style = StyleField(
         load_default="caption",
         **about("caption: a sentence. long: with more detail. guide: what is ahead, and where.", enum=list(STYLES)),
     )
@@ -124,7 +124,7 @@ class SearchFields(Fields):
     q = String(
         load_default="", validate=Length(max=MAX_QUERY), **about("What the photo shows; without it, the newest.")
     )
-    lang = Language(load_default=None, **about("Language of q, if you know it."))
+    lang = LanguageField(load_default=None, **about("Language of q, if you know it."))
     since = Moment(load_default=None, **about("First day, or moment, such as 2026-01-31.", format="date"))
     until = Moment(end_of_day=True, load_default=None, **about("Last day, or moment.", format="date"))
     limit = WholeNumber(1, MAX_RESULTS, load_default=SearchQuery.limit, **about("How many at once."))

@@ -209,9 +209,11 @@ def is_unsafe(text: str, language: str) -> bool:
 
 def without_unsafe_clauses(text: str, language: str) -> str:
     """`text` without the clauses, parted by commas or at the end of sentences, that are unsafe; "" if none is left."""
-    parts = re.split(r"(,\s+|(?<=[.;!?])\s+)", text)  # clauses and what parts them, in turn
+    if not is_unsafe(text, language):
+        return text
+    pieces = re.split(r"(,\s+|(?<=[.;!?])\s+)", text)  # clauses and what parts them, in turn
     kept = ""
-    for clause, before in zip(parts[::2], ["", *parts[1::2]], strict=True):
+    for clause, before in zip(pieces[::2], ["", *pieces[1::2]], strict=True):
         clause = clause.strip()
         if clause and not is_unsafe(clause, language):
             kept += (before if kept else "") + clause

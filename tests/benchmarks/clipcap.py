@@ -59,7 +59,7 @@ describer = Describer.load(sys.argv[1], precision=sys.argv[2])
 print(time.perf_counter() - start, mb("VmHWM") - before, mb("VmRSS"))
 describer.describe(Image.new("RGB", (640, 480)))
 print(mb("VmRSS"))
-describer.pair.embed_texts(["a red bicycle by the station"])
+describer.embed_texts(["a red bicycle by the station"])
 print(mb("VmRSS"))
 """
 

@@ -3,7 +3,6 @@
 import io
 import os
 import stat
-from dataclasses import replace
 
 import pytest
 
@@ -66,7 +65,7 @@ def test_an_id_lets_others_read_one_record_and_nothing_else(app, route, asker):
         headers["X-API-Key"] = app.extensions["sightline"].library.keys.create("other")
     client = visitor(app, asker) if asker == OTHER else app.test_client()
     method, path = route.split()
-    answer = client.open(path.replace("<id>", record.id), method=method, json={"description": "mine"}, headers=headers)
+    answer = client.open(path.replace("<id>", record.id), method=method, json={"user_description": "mine"}, headers=headers)
     assert answer.status_code == (READ | OWN)[route]
     kept = app.extensions["sightline"].library.get(record.id)
     assert kept == record
@@ -193,7 +192,7 @@ def test_too_many_requests_are_told_when_to_come_back(app, tmp_path, describer, 
 def test_proxies_are_believed_only_where_they_are(app, tmp_path, describer, speaker):
     settings = Settings(instance=tmp_path / "behind", rate="1/m")
     for proxies, second in ((0, 429), (1, 200)):
-        behind = create_app(replace(settings, proxies=proxies), describer, speaker)
+        behind = create_app(settings.model_copy(update={"proxies": proxies}), describer, speaker)
         statuses = [
             behind.test_client().get("/api/v1/images", headers={"X-Forwarded-For": address}).status_code
             for address in ("192.0.2.1", "192.0.2.2")

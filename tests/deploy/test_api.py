@@ -235,7 +235,7 @@ def test_errors_of_every_kind_are_problems(app, client):
 
 
 def test_a_limit_of_the_settings_holds_in_the_sentence(app, tmp_path, describer, speaker):
-    settings = replace(app.extensions["sightline"].settings, max_bytes=2**20, max_pixels=1000)
+    settings = app.extensions["sightline"].settings.model_copy(update={"max_bytes": 2**20, "max_pixels": 1000})
     other = create_app(settings, describer, speaker).test_client()
     assert is_problem(send(other, bytes(2**21)), 413, "larger than 1 MB")
     assert is_problem(send(other, picture()), 413, "pixels")

@@ -62,7 +62,8 @@ def test_a_folder_becomes_a_csv_with_alt_texts_and_a_library(tmp_path, photos, d
     copy = copies / "more" / "b.jpg"
     with pyexiv2.Image(str(copy)) as image:
         alt = image.read_xmp()[ALT_TEXT]['lang="x-default"']
-    assert alt.rstrip(".").lower() == rows[1]["caption"].lower()
+    assert alt == rows[1]["spoken"] == f"I am not sure. It could be: {rows[1]['caption'].capitalize()}."
+    assert rows[1]["certainty"] == "medium"  # an alt text never states as fact what is doubted
     with Image.open(copy) as written, Image.open(photos / "more/b.jpg") as original:
         assert written.tobytes() == original.tobytes()
 

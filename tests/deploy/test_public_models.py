@@ -22,7 +22,7 @@ def folder(tmp_path_factory) -> Path:
     clip_words.save(str(made / "clip.json"))
     torch.save(published.resnet_weights(clip_words.get_vocab_size(), dim=24), made / "RN.pt")
     gpt = {f"gpt.{name}": tensor for name, tensor in original.gpt2(words.get_vocab_size()).state_dict().items()}
-    torch.save(original.mapper("transformer", 24) | gpt, made / "clipcap.pt")
+    torch.save(original.mapper("transformer", 24, prefix=6) | gpt, made / "clipcap.pt")
     loaded = import_original(
         made / "clipcap.pt", (made / "RN.pt", made / "clip.json"), (made / "none", made / "gpt2.json")
     )
@@ -46,14 +46,14 @@ def test_it_serves(folder, tmp_path, speaker, cat):
     # Its CLIP knows no Indonesian, so an Indonesian search goes by words alone, and says so.
     edited = client.patch(f"/api/v1/images/{answer.json['id']}", json={"user_description": "kucing oranye"})
     assert edited.status_code == 200
-    for query, why, said in (
+    for query, reasons, message in (
         ("q=kucing&lang=id", [["says 'kucing'"]], "only words were searched."),
         ("q=anjing&lang=id", [], "only words were searched. No good match."),
         ("q=kucing&lang=en", [["looks like it", "says 'kucing'"]], None),
     ):
         found = client.get(f"/api/v1/images?{query}").json
-        assert [image["match_reasons"] for image in found["images"]] == why
-        assert found["message"] == said or found["message"].endswith(said)
+        assert [image["match_reasons"] for image in found["images"]] == reasons
+        assert found["message"] == message or found["message"].endswith(message)
     assert len(list((tmp_path / "instance" / "photos").iterdir())) == 3  # jpg, mp3 and wav of the one that was told
     app.extensions["sightline"].inference.close()
     app.extensions["sightline"].library.close()

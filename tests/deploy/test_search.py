@@ -134,21 +134,21 @@ def test_nothing_fits_is_nothing_found(library):
     assert ids(library.search.find(OWNER, "elephant", query, "test", least_cosine=0.4)) == [fits.id]
 
 
-def test_another_models_embeddings_are_not_compared(library):
+def test_embeddings_of_another_space_are_not_compared(library):
     query = vector(1)
-    keep(library, embedding=query, model="old", description="A cat.")
+    keep(library, embedding=query, space="old", description="A cat.")
     wider = np.ones(100, np.float32) / 10
-    new = keep(library, embedding=wider, model="new", description="A dog.")
+    new = keep(library, embedding=wider, space="new", description="A dog.")
     assert ids(library.search.find(OWNER, "nothing", wider, "new")) == [new.id]
-    assert [each.record.model for each in library.search.find(OWNER, "cat", wider, "new")] == ["new", "old"]
+    assert [each.record.space for each in library.search.find(OWNER, "cat", wider, "new")] == ["new", "old"]
 
 
 @pytest.mark.parametrize(
     ("body", "status", "said"),
     [
-        (r'{"description": "half a \ud800 pair"}', 200, "half a pair"),
-        (r'{"description": "a NUL\u0000 or a bell\u0007"}', 200, "a NUL or a bell"),
-        ('{"description": ' + "[" * 100_000, 422, None),
+        (r'{"user_description": "half a \ud800 pair"}', 200, "half a pair"),
+        (r'{"user_description": "a NUL\u0000 or a bell\u0007"}', 200, "a NUL or a bell"),
+        ('{"user_description": ' + "[" * 100_000, 422, None),
     ],
 )
 def test_words_that_are_no_text_lose_nothing(client, app, body, status, said):
@@ -284,7 +284,7 @@ def test_without_a_captioner_words_are_searched_and_it_is_said(tmp_path, speaker
         ("until=9999-12-31T23:59-14:00", "is no date"),
         ("since=2026-12-01&until=2026-01-01", "The first day comes after the last; change one of them."),
         ("q=" + "x" * 501, "at most 500 characters"),
-        ("query=x", "There is no field 'query'; use q, limit"),
+        ("query=x", "There is no field 'query'; use q, lang, since, until, limit, cursor"),
     ],
 )
 def test_a_wish_that_cannot_be_read_says_what_would_work(client, query, detail):
