@@ -1,6 +1,7 @@
 """The service behind gunicorn, in threads, its captioner loaded after the fork: torch hangs over one."""
 
 import errno
+import multiprocessing
 import os
 import socket
 import sys
@@ -20,10 +21,11 @@ class ServerError(SightlineError):
 
 
 class Server(BaseApplication):
-    """Says where it is once it listens and its first worker has loaded the model."""
+    """Says where it is once it listens and every worker has loaded its captioner."""
 
     def __init__(self, settings: Settings, create_app: Callable):
         self.settings, self.create_app = settings, create_app
+        self.loaded = multiprocessing.Value("i", 0)  # workers, shared by them
         super().__init__()
 
     def load_config(self) -> None:
@@ -56,7 +58,10 @@ class Server(BaseApplication):
         inference = services.inference
 
         def ready() -> None:
-            if worker.age == 1:  # once, not by every worker
+            with self.loaded.get_lock():
+                self.loaded.value += 1
+                all_are = self.loaded.value == self.settings.workers  # once, not again for one that was replaced
+            if all_are:
                 print(f"Sightline is on {address(worker.sockets[0].getsockname())}")
                 print(f"It describes with {inference.info.name}, in {inference.info.precision}.", flush=True)
 

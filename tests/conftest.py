@@ -39,7 +39,8 @@ ON_BOTH_DATABASES = ("test_library", "test_search", "test_access")
 
 
 def pytest_generate_tests(metafunc) -> None:
-    if "database" in metafunc.fixturenames and metafunc.module.__name__.endswith(ON_BOTH_DATABASES):
+    own = any("database" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
+    if "database" in metafunc.fixturenames and not own and metafunc.module.__name__.endswith(ON_BOTH_DATABASES):
         metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 

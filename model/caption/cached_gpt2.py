@@ -58,7 +58,7 @@ class CachedGpt2:
         self.select(torch.arange(count, device=self._cache.device).repeat_interleave(copies))
         self._shared = self._length
 
-    def select(self, sources: Tensor) -> None:
-        """Put sequence `sources[i]` in place i; after `repeat`, one that is a copy of the same."""
+    def select(self, rows: Tensor) -> None:
+        """Put sequence `rows[i]` in place i; after `repeat`, one that is a copy of the same."""
         kept = self._cache[:, :, :, :, self._shared : self._length]
-        kept[:, :, : len(sources)] = kept.index_select(2, sources)
+        kept[:, :, : len(rows)] = kept.index_select(2, rows)

@@ -94,10 +94,10 @@ def _our_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return named
 
 
-def _layer(prefix: str, name: str, tensor: Tensor, parts: dict[str, str]) -> dict[str, Tensor]:
+def _layer(prefix: str, name: str, tensor: Tensor, names: dict[str, str]) -> dict[str, Tensor]:
     """One tensor of a transformer under transformers' names; query, key and value are three there."""
-    if name in parts:
-        return {prefix + parts[name]: tensor}
+    if name in names:
+        return {prefix + names[name]: tensor}
     found = re.fullmatch(r"transformer\.resblocks\.(\d+)\.(.+)", name)
     if found is None:
         return {name: tensor}  # to be refused by name

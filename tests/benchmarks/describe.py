@@ -49,8 +49,8 @@ def median_ms(call, runs: int = RUNS) -> float:
 
 def describe_ms(photo: bytes) -> dict[str, float]:
     """Describer.describe after decoding, by language and style."""
-    from model.imaging import read_photo
     from model.describe import LANGUAGES, STYLES, Describer
+    from model.imaging import read_photo
 
     describer = Describer.load()
     image = read_photo(photo, max_bytes=2**25, max_pixels=50_000_000).image

@@ -65,7 +65,9 @@ def test_an_id_lets_others_read_one_record_and_nothing_else(app, route, asker):
         headers["X-API-Key"] = app.extensions["sightline"].library.keys.create("other")
     client = visitor(app, asker) if asker == OTHER else app.test_client()
     method, path = route.split()
-    answer = client.open(path.replace("<id>", record.id), method=method, json={"user_description": "mine"}, headers=headers)
+    answer = client.open(
+        path.replace("<id>", record.id), method=method, json={"user_description": "mine"}, headers=headers
+    )
     assert answer.status_code == (READ | OWN)[route]
     kept = app.extensions["sightline"].library.get(record.id)
     assert kept == record

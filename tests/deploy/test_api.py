@@ -4,6 +4,7 @@ import struct
 import threading
 import wave
 import zlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,7 @@ from deploy.inference import Inference, ModelError
 from deploy.main import create_app
 from deploy.services import Services
 from deploy.speech import SpeechError
+from tests.helpers import SAMPLES
 
 DESCRIBE = "/api/v1/describe"
 ID = re.compile(r"[\w-]{22}")
@@ -274,3 +276,53 @@ def test_the_documentation_is_a_page_that_loads_nothing_from_elsewhere(client):
     assert "POST /api/v1/describe" in page
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?:https?:)?//', page) == []
+
+
+def test_uploads_that_wait_for_the_captioner_block_nobody(app, cat, describer, tmp_path, speaker):
+    """Eight at once, as many as a worker has threads, while the captioner is loading."""
+    loaded = threading.Event()
+    settings = app.extensions["sightline"].settings.model_copy(update={"instance": tmp_path / "other"})
+    other = create_app(settings, None, speaker)
+    services = other.extensions["sightline"]
+    inference = Inference(lambda: loaded.wait(60) and describer, waiting_while_loading=4)
+    other.extensions["sightline"] = replace(services, inference=inference)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(other.test_client().post, DESCRIBE, data=cat) for _ in range(8)]
+        refused = next(as_completed(asked, 30)).result()
+        assert refused.status_code == 503 and refused.headers["Retry-After"] == "5"
+        assert other.test_client().get("/healthz").status_code == 200
+        loaded.set()
+        assert sorted(each.result(60).status_code for each in asked) == [201] * 4 + [503] * 4
+    inference.close()
+    services.library.close()
+
+
+@pytest.mark.parametrize("lang", ["id", "ID", "id-ID", "in", "in-ID"])
+def test_a_language_is_taken_as_apps_send_it(client, cat, lang):
+    answer = send(client, cat, f"?lang={lang}")
+    assert answer.status_code in (200, 201) and answer.get_json()["language"] == "id"
+
+
+def test_what_is_said_and_what_is_answered_carry_the_same_doubt(client, cat):
+    told = send(client, cat).get_json()
+    assert told["certainty"] in ("medium", "low")  # the cat is called grey and white
+    assert told["spoken_text"].startswith(("I am not sure.", "Probably wrong")) and told["cautions"] == []
+    assert told["spoken_text"].endswith(told["description"]) and told["user_description"] is None
+    street = client.post(DESCRIBE + "?style=guide", data=(SAMPLES / "zebra_crossing.jpg").read_bytes()).get_json()
+    assert street["cautions"] == ["Do not rely on it alone to walk or to cross."]
+    assert street["spoken_text"].endswith(street["cautions"][0])
+
+
+def test_the_openapi_says_what_holds_for_every_call(client):
+    spec = client.get("/openapi.json").get_json()
+    assert spec["servers"] == [{"url": "/", "description": "The service that serves this description."}]
+    assert set(spec["components"]["securitySchemes"]) == {"bearer", "key", "cookie"}
+    assert {} in spec["security"] and {"bearer": []} in spec["security"]
+    for operations in spec["paths"].values():
+        for operation in operations.values():
+            assert {"400", "401", "414", "429", "503"} <= set(operation["responses"])
+    names = [each["name"] for each in spec["paths"]["/api/v1/images"]["get"]["parameters"]]
+    assert names == ["q", "lang", "since", "until", "limit", "cursor"]
+    body = spec["paths"]["/api/v1/describe"]["post"]["requestBody"]["content"]
+    assert set(body["multipart/form-data"]["schema"]["properties"]) == {"image", "lang", "style", "rate"}
+    assert body["*/*"]["schema"]["format"] == "binary"

@@ -196,3 +196,15 @@ def test_the_owners_words_are_the_alt_text(tmp_path, photos, describer):
     with pyexiv2.Image(str(copies / "a.jpg")) as image:
         assert image.read_xmp()[ALT_TEXT]['lang="x-default"'] == "Chelsea asleep"
     library.close()
+
+
+def test_what_is_doubted_gets_no_alt_text_and_is_listed(tmp_path, photos):
+    arguments = (photos, "--out", tmp_path / "c.csv", "--write-metadata", tmp_path / "copies")
+    done = bulk(*arguments, "--least-certainty", "high", SIGHTLINE_INSTANCE=str(tmp_path / "instance"))
+    assert "b.jpg: Its certainty is medium; it got no alt text." in done.stderr
+    assert "2 below high certainty; captions are in" in done.stdout
+    assert not list((tmp_path / "copies").rglob("*.jpg"))
+    rows = rows_of(tmp_path / "c.csv")
+    assert list(rows[0]) == ["image", "caption", "confidence", "certainty", "spoken", "language"]
+    assert {row["certainty"] for row in rows} <= {"medium", "low"}
+    assert all(row["spoken"].startswith(("I am not sure.", "Probably wrong")) for row in rows)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from PIL import Image
 
-from deploy.inference import Inference, ModelError
+from deploy.inference import Inference, ModelBusyError, ModelError
 
 
 class Recorder:
@@ -113,3 +113,30 @@ def test_the_embedded_captioner_answers_a_batch_as_it_answers_one(describer, cat
     inference.close()
     alone = describer.describe(photo, "en", "caption")
     assert {answer.caption.token_ids for answer in told} == {alone.caption.token_ids}
+
+
+def test_a_captioner_that_does_not_answer_is_given_up(model):
+    inference = Inference(lambda: model, timeout_s=0.2)
+    model.go.clear()
+    with pytest.raises(ModelBusyError, match="did not answer within 0.2 seconds"):
+        inference.describe(Image.new("RGB", (1, 1)), "en", "caption")
+    with pytest.raises(ModelBusyError):  # waits behind the first one, and is never begun
+        inference.describe(Image.new("RGB", (2, 1)), "en", "caption")
+    model.go.set()
+    wait_for(lambda: len(model.batches) == 1)
+    assert inference.describe(Image.new("RGB", (3, 1)), "en", "caption") == (3, "en", "caption")
+    assert len(model.batches) == 2
+    inference.close()
+
+
+def test_while_the_captioner_is_loading_only_so_many_wait(model):
+    loaded = threading.Event()
+    inference = Inference(lambda: loaded.wait(30) and model, waiting_while_loading=2)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(inference.describe, Image.new("RGB", (w, 1)), "en", "caption") for w in (1, 2)]
+        wait_for(lambda: len(inference._jobs) == 2)
+        with pytest.raises(ModelBusyError, match="still being loaded; try again"):
+            inference.describe(Image.new("RGB", (3, 1)), "en", "caption")
+        loaded.set()
+        assert [each.result(10)[0] for each in waiting] == [1, 2]
+    inference.close()

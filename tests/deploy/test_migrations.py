@@ -12,7 +12,6 @@ from deploy.library.database import open_database
 from deploy.library.keys import table as keys
 from deploy.library.records import metadata
 from deploy.library.words import words_held
-from model.certainty import Certainty
 
 V1 = """
 CREATE TABLE records (id VARCHAR(22) NOT NULL PRIMARY KEY, created DATETIME NOT NULL, sha256 VARCHAR(64) NOT NULL,

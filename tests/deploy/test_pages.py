@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 from babel.messages import extract, mofile, pofile
+from PIL import Image
 
+from deploy.web import LOCALES
 from model.certainty import Certainty
+from model.describe import Describer
 from model.languages.wording import WORDINGS
 from tests.helpers import SAMPLES, a_record
 
@@ -135,7 +138,11 @@ def test_a_photo_that_could_not_be_spoken_says_why(app, client):
         ({"image": b"text"}, 415, "This is text; send the photo as JPEG"),
         ({"image": b"\xff\xd8\xff", "lang": "id"}, 422, "damaged or incomplete; send it again"),
         ({"image": bytes(17 * 2**20)}, 413, "larger than 16 MB; send a smaller"),
-        ({"image": (SAMPLES / "chelsea.jpg").read_bytes(), "lang": "fr"}, 422, "unknown language 'fr'; use one of en, id"),
+        (
+            {"image": (SAMPLES / "chelsea.jpg").read_bytes(), "lang": "fr"},
+            422,
+            "unknown language 'fr'; use one of en, id",
+        ),
     ],
     ids=["nothing", "empty", "two", "text", "damaged", "large", "language"],
 )
@@ -263,3 +270,21 @@ def test_a_doubtful_description_is_nowhere_told_as_a_fact(app, client):
     assert "perhaps wrong" in client.get("/library").text
     client.post(path + "/edit", data={"description": "My cat"})
     assert "perhaps wrong" not in client.get("/library").text and "<title>My cat" in client.get(path).text
+
+
+def test_another_locale_of_the_pages_is_one_line_and_leaves_the_captioner_as_it_is(client, monkeypatch):
+    """Page languages, answer languages and the tokenizer's are separate lists."""
+    monkeypatch.setitem(LOCALES, "fr", "Français")
+    page = Texts(client.get("/?lang=fr").text)
+    assert page.all("html")[0]["lang"] == "fr" and page.all("a", lang="fr")
+    assert Describer.load().info.languages == ("en", "id")
+    client.get("/readyz")
+    described = client.application.extensions["sightline"].inference.describe(Image.new("RGB", (9, 9)), "en", "caption")
+    assert described.language == "en"
+    assert [each["value"] for each in Texts(client.get("/?lang=fr").text).all("input", type="radio")] == ["en", "id"]
+
+
+@pytest.mark.parametrize("accepted, locale", [("in-ID", "id"), ("id-ID,en;q=0.5", "id"), ("EN-gb", "en")])
+def test_locales_are_taken_as_phones_send_them(client, accepted, locale):
+    page = Texts(client.get("/", headers={"Accept-Language": accepted}).text)
+    assert page.all("html")[0]["lang"] == locale

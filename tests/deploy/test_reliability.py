@@ -108,7 +108,7 @@ def test_a_full_disk_is_said_and_what_is_there_can_be_read(place):
         status, problem = ask(service, key, "POST", "/api/v1/describe", new_photo())
         assert status == 507 and "no room for more photos here; delete some" in problem["detail"]
         assert ask(service, key, "GET", f"/api/v1/images/{told['id']}") == (200, told)
-        words = json.dumps({"description": "My own words"}).encode()
+        words = json.dumps({"user_description": "My own words"}).encode()
         status, problem = ask(service, key, "PATCH", f"/api/v1/images/{told['id']}", words)
         assert status == 507 and "no room" in problem["detail"]
         assert ask(service, key, "GET", f"/api/v1/images/{told['id']}") == (200, told)

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
-from deploy.access import VISITOR
 from deploy.config import Settings
 from deploy.housekeeping import Housekeeper
-from deploy.library import Library, Period
-from deploy.library.vectors import vectors_of
+from deploy.library import VISITOR, Library, Period
+from deploy.library.vectors import _in_sql, vectors_of
 from deploy.library.words import by_words
 from deploy.main import create_app
 from model.retrieval import CANDIDATES, keywords
@@ -396,3 +396,40 @@ def test_what_visitors_asked_is_let_go_and_what_keys_sent_stays(library):
 def test_a_thing_with_no_embedding_is_still_listed(library):
     record = keep(library)
     assert record.vector is None and ids(library.search.find(OWNER, "cat", vector(1), "test")) == [record.id]
+
+
+@pytest.mark.parametrize("dimension, kind", [(768, "vector"), (1024, "vector"), (3000, "halfvec")])
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_embeddings_of_any_dimension_are_searched_by_an_index(library, dimension, kind):
+    library.search.prepare(dimension)
+    library.search.prepare(dimension)  # is there already
+    query = np.zeros(dimension, np.float32)
+    query[0] = 1
+    wanted = keep(library, embedding=query, description="A cat.")
+    keep(library, embedding=-query, description="A dog.")
+    assert ids(library.search.find(OWNER, "nothing", query, "test")) == [wanted.id]
+    near, mine, asked = _in_sql(OWNER, "test", query)
+    with library.records.engine.connect() as connection:
+        connection.execute(text("SET enable_seqscan = off"))
+        connection.execute(text("SET enable_bitmapscan = off"))
+        plan = connection.execute(
+            text(f"EXPLAIN SELECT number FROM records WHERE {mine} ORDER BY {near} LIMIT 5"), asked
+        )
+        assert f"ix_records_embedding_{dimension}" in "".join(line for (line,) in plan)
+        made = connection.scalar(
+            text("SELECT indexdef FROM pg_indexes WHERE indexname = :name"),
+            {"name": f"ix_records_embedding_{dimension}"},
+        )
+        assert f"{kind}_cosine_ops" in made
+
+
+def test_photos_of_version_0_1_are_found_once_their_captioner_is_in_use(library):
+    """They lie in the space that its name stood for."""
+    query = vector(1)
+    wanted = keep(library, embedding=query, space="sightline-small-4", model="sightline-small-4")
+    assert library.search.find(OWNER, "nothing", query, "0" * 64) == []
+    assert library.records.adopt_space("another", "0" * 64) == 0
+    assert library.records.adopt_space("sightline-small-4", "0" * 64) == 1
+    assert library.records.adopt_space("sightline-small-4", "0" * 64) == 0
+    assert ids(library.search.find(OWNER, "nothing", query, "0" * 64)) == [wanted.id]
+    assert library.records.all_in_space(OWNER, "0" * 64)

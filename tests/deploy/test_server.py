@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from deploy.library import Library
+from deploy.server import processors
 from tests.helpers import Service, run_main
 
 
@@ -129,3 +130,10 @@ def wait_for(condition):
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_processors_are_counted_where_a_system_does_not_tell_which(monkeypatch):
+    """As on macOS, which has no affinity."""
+    assert processors() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert processors() == os.cpu_count()

@@ -126,7 +126,9 @@ def test_certainty_is_that_of_the_captioners_calibration(confidence, certainty):
     else:
         assert described.caption.text == "a red square" and described.spoken.endswith("A red square.")
     guide = Describer(ToyCaptioner(confidence, calibration=calibration)).describe(RED, "en", "guide")
-    assert guide.certainty is Certainty.UNKNOWN and guide.spoken.endswith("Do not rely on it alone to walk or to cross.")
+    assert guide.certainty is Certainty.UNKNOWN and guide.spoken.endswith(
+        "Do not rely on it alone to walk or to cross."
+    )
 
 
 class Promiser(ToyCaptioner):

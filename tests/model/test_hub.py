@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import pty
+import re
 import resource
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from model.hub import KNOWN
+from model.hub import KNOWN, HubError, check_published
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROOT = Path(__file__).parents[2]
+MODELS = [sys.executable, "-m", "deploy.main", "models"]
 
 
 class Hub(ThreadingHTTPServer):
@@ -50,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, with_body: bool) -> None:
         hub: Hub = self.server
         hub.requests.append((self.command, self.path, self.headers.get("Range")))
-        repo, _, name = self.path.lstrip("/").partition("/resolve/main/")
+        repo, _, name = re.sub(f"/resolve/(main|{COMMIT})/", "\n", self.path.lstrip("/")).partition("\n")
         body = hub.files.get(f"{repo}/{name}")
         fault = hub.faults.pop(0) if with_body and hub.faults else None
         if body is None or isinstance(fault, int):
@@ -105,8 +107,8 @@ def call(hub, tmp_path):
             "HF_HUB_DISABLE_XET": "1", "SIGHTLINE_HUB_WAIT": "0.01",
         } | environment  # fmt: skip
         done = subprocess.run(
-            [sys.executable, "-m", "deploy.main", "models", *arguments], cwd=ROOT, env=given, capture_output=True, text=True,
-            timeout=120, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
+            [*MODELS, *arguments], cwd=ROOT, env=given, capture_output=True, text=True, timeout=120,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes)),
         )  # fmt: skip
         return done.returncode, done.stdout + done.stderr
 
@@ -143,8 +145,8 @@ def test_progress_is_shown_in_a_terminal(hub, tmp_path):
     termios.tcsetwinsize(theirs, (24, 100))
     environment = {"PATH": os.environ["PATH"], "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "TERM": "xterm"}
     subprocess.run(
-        [sys.executable, "-m", "deploy.main", "models", "pull", "gpt2"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL,
-        stderr=theirs, timeout=120, check=True,
+        [*MODELS, "pull", "gpt2"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, timeout=120,
+        check=True,
     )  # fmt: skip
     os.close(theirs)
     shown = ""
@@ -225,3 +227,36 @@ def test_no_room(call, tmp_path):
     assert status == 1 and "the disk is full" in last_line(output) and "set HF_HOME" in last_line(output)
     assert not list((tmp_path / "cache").rglob("model.safetensors"))
     assert call("pull", "gpt2")[0] == 0  # once there is room
+
+
+def test_a_pinned_name_is_pulled_at_its_revision_alone(hub, call, tmp_path):
+    configuration = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    assert "not pinned" in next(line for line in call("list", **configuration)[1].splitlines() if "gpt2 " in line)
+    status, output = call("pin", "gpt2", **configuration)
+    assert status == 1 and "sightline models pull gpt2" in last_line(output)  # nothing to pin yet
+    assert call("pull", "gpt2", **configuration)[0] == 0
+    status, output = call("pin", "gpt2", **configuration)
+    assert status == 0 and f"gpt2: pinned to revision {COMMIT}" in output and output.count("  ") >= 2
+    listed = call("list", **configuration)[1]
+    assert f"pinned to {COMMIT[:12]}" in listed and listed.count("not pinned") == len(KNOWN) - 1
+    hub.requests.clear()
+    for file in KNOWN["gpt2"].files:
+        hub.files[f"{KNOWN['gpt2'].repo}/{file}"] = b"another revision"
+    status, output = call("pull", "gpt2", HF_HOME=str(tmp_path / "elsewhere"), **configuration)
+    assert status == 1 and "not what was pinned (wrong sha256)" in last_line(output)
+    assert all(f"/resolve/{COMMIT}/" in path for _, path, _ in hub.requests)
+
+
+def test_a_damaged_file_of_pins_is_one_sentence(call, tmp_path):
+    (tmp_path / "config" / "sightline").mkdir(parents=True)
+    (tmp_path / "config" / "sightline" / "pins.json").write_text("{")
+    status, output = call("pull", "gpt2", XDG_CONFIG_HOME=str(tmp_path / "config"))
+    assert status == 1 and "cannot be read; delete it" in last_line(output)
+
+
+def test_a_published_file_is_told_from_another_of_its_name(tmp_path):
+    (tmp_path / "RN50x4.pt").write_bytes(b"weights")
+    with pytest.raises(HubError, match="is not the file that was published under this name"):
+        check_published(tmp_path / "RN50x4.pt")
+    (tmp_path / "mine.pt").write_bytes(b"weights")
+    check_published(tmp_path / "mine.pt")

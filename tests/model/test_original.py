@@ -10,12 +10,14 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from model import checkpoint
+from model.caption.clipcap_captioner import ClipCapCaptioner
 from model.caption.clipcap_import import import_original
 from model.caption.decoding import DecodingOptions, decode
 from model.caption.original_weights import clipcap_of
 from model.checkpoint import CheckpointError
 from model.describe import Describer
+from model.errors import UnsupportedOption
+from model.families import load_captioner
 from model.tensors import TensorsError
 from tests.model import original, published
 
@@ -123,20 +125,20 @@ def test_import_and_serve(files, kind):
     command = ["import", files / f"{kind}.pt", "--out", files / "out", "--clip", files / "clip" / "RN.pt", "--gpt2",
                files / "gpt2"]  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "model.checkpoint", *map(str, command)], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "deploy.main", "models", *map(str, command)], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert f"Saved {kind} into" in done.stdout and "prefix 5" in done.stdout
     describer = Describer.load(files / "out")
     direct = import_original(files / f"{kind}.pt", **parts(files))
     photo = Image.effect_noise((90, 70), 80).convert("RGB")
-    assert describer.describe(photo).caption == Describer(direct).describe(photo).caption
-    assert (
-        describer.captioner.decoder.options == DecodingOptions.clipcap() and not describer.captioner.decoder.clipcap.config.normalized
-    )
-    with pytest.raises(ValueError, match="unknown language 'id'; use one of en"):
+    told, wanted = (each.caption([photo], "en", "caption") for each in (describer.captioner, ClipCapCaptioner(direct)))
+    assert told[0].candidates == wanted[0].candidates and describer.space.id == direct.pair.space.id
+    decoder = describer.captioner.decoder
+    assert decoder.options == DecodingOptions.clipcap() and not decoder.clipcap.config.normalized
+    with pytest.raises(UnsupportedOption, match="unknown language 'id'; use one of en"):
         describer.describe(photo, "id")
-    with pytest.raises(ValueError, match="unknown style 'guide'; use one of caption"):
+    with pytest.raises(UnsupportedOption, match="unknown style 'guide'; use one of caption"):
         describer.describe(photo, "en", "guide")
 
 
@@ -181,11 +183,11 @@ def test_what_does_not_fit_is_named(files, gpt):
 
 def test_public_names_want_a_pull_first():
     with pytest.raises(CheckpointError, match="sightline models pull clipcap-coco"):
-        checkpoint.load("clipcap-coco")
+        load_captioner("clipcap-coco")
     with pytest.raises(CheckpointError, match="there is no folder"):
-        checkpoint.load("/nowhere/clipcap-coco")
+        load_captioner("/nowhere/clipcap-coco")
     with pytest.raises(CheckpointError, match="a part of captioners"):
-        checkpoint.load("gpt2")
+        load_captioner("gpt2")
 
 
 def test_the_clipcap_search_refuses_what_it_does_not_know(gpt):
