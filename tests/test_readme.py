@@ -15,6 +15,7 @@ import pytest
 from tests.helpers import ROOT, SAMPLES, Service
 
 README = (ROOT / "README.md").read_text()
+API = (ROOT / "docs" / "api.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +27,9 @@ def running(tmp_path_factory):
     service.stop()
 
 
-def blocks(heading: str) -> list[str]:
+def blocks(heading: str, text: str = README) -> list[str]:
     """What is set as code under a heading, its lines without the indent."""
-    section = README.split(f"## {heading}\n")[1].split("\n## ")[0]
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
     return [
         re.sub("^ {4}", "", block, flags=re.M) for block in re.findall(r"(?:^ {4}.*\n(?:\n(?= {4}))?)+", section, re.M)
     ]
@@ -60,7 +61,7 @@ def test_every_call_of_the_api_docs(running):
         for path, operations in spec["paths"].items()
         for method, operation in operations.items()
     }
-    key = shell(running, "python -m deploy.main keys create docs").strip()
+    key = shell(running, "sightline keys create docs").strip()
     settings = {"KEY": key, "SIGHTLINE": service.url}
     (_, _, first), *others = sorted(calls)
     settings["ID"] = json.loads(shell(running, first, folder, **settings))["id"]
@@ -86,20 +87,21 @@ def test_the_first_call_is_answered_as_shown(running):
 
 
 def test_the_terminal(running):
-    commands = next(b for b in blocks("Two commands") if "deploy.main describe" in b)
+    commands = next(b for b in blocks("Two commands") if "sightline describe" in b)
     first, *others = shell(running, commands).splitlines()
     assert first and len(others) == len(list(SAMPLES.glob("*.jpg")))
     assert all(json.loads(line)["description"] for line in others)
 
 
 def test_the_library_and_alt_texts(running):
-    search, more = blocks("Your library")
+    (search,) = [block for block in blocks("Your library") if "keys create" in block]
+    (more,) = [block for block in blocks("The JSON API", "#" + API) if block.startswith("PHOTO=")]
     search, shown = search.split("\n\n", 1)
     *_, answered, key = shell(running, search + "\necho $KEY").splitlines()
     answer = json.loads(answered)
     assert keys_of(shown) <= keys_of(answered) and {"images", "next", "message"} == set(answer)
     assert answer["images"][0]["score"] == float(re.search(r'"score": ([\d.]+)', shown)[1])
-    assert answer["images"][0]["match_reasons"] == json.loads(re.search(r'"why": (\[.*?\])', shown)[1])
+    assert answer["images"][0]["match_reasons"] == json.loads(re.search(r'"match_reasons": (\[.*?\])', shown)[1])
 
     folder = running[1]
     printed = shell(running, more, folder, KEY=key, ID=answer["images"][0]["id"])
