@@ -30,7 +30,7 @@ SOUND_TYPES = {"mp3": "audio/mpeg", "wav": "audio/wav"}
 @api.output(DescriptionSchema, 201, description="Described and kept. Location names the record.")
 @api.doc(
     responses={
-        200: "The record of before: this photo was described in this language and style once already.",
+        200: "The record that is there: this photo was already described in this language and style.",
         400: "No photo where it should be, or one that cannot be read.",
         413: "The photo has too many bytes or pixels.",
         415: "Not a photo in a format that is read.",
@@ -45,7 +45,7 @@ def describe(**_unread):
     Send it as the field image of a multipart form, or as the body itself, whatever its content type. The other fields
     go into the query or into the form. JPEG, PNG, WebP, GIF, HEIC and AVIF are recognised by content. It is kept for
     your key or, without one, for the cookie in the answer. The same photo in the same language and style is described
-    once: the second time is answered with 200 and the record of before.
+    once: the second time is answered with 200 and the record that is there.
     """
     data, fields = api_upload()
     record, new = describe_upload(services(), data, DescribeFields().load(fields), ensure_owner())

@@ -97,7 +97,7 @@ class Captions:
               help="Descriptions below it get no alt text and are listed at the end.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with --out, with the same options; finished photos stay so.")
 @click.option("--lang", type=LanguageCode(), default="en", show_default=True, help="Language of the captions.")
-@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is told.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is said.")
 @click.pass_context
 def bulk(context: click.Context, source, out, key, copies, least_certainty, resume, lang, style) -> None:
     """Describe every photo of SOURCE: a folder, a pattern such as 'photos/**/*.jpg', or a CSV with a column image."""

@@ -57,7 +57,7 @@ def _model(value: Path | None) -> Path | None:
 
 
 class Settings(BaseSettings):
-    """What the service may be told from outside. Each field is SIGHTLINE_ + its name in capitals; an unset or empty
+    """How the service is configured. Each field is SIGHTLINE_ + its name in capitals; an unset or empty
     variable keeps its default."""
 
     model_config = SettingsConfigDict(

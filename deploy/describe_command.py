@@ -26,12 +26,12 @@ class LanguageCode(click.ParamType):
 
 @click.command()
 @click.option("--lang", type=LanguageCode(), default="en", show_default=True, help="Language of the answer.")
-@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is told.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is said.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line and photo.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True)
 @click.pass_context
 def describe(context: click.Context, lang: str, style: str, as_json: bool, photos: tuple[str, ...]) -> None:
-    """Print what photos show, and how sure that is. An unusable photo is named in its place; the exit status is 1."""
+    """Print what photos show, and how sure that is. An unusable photo gets an error; the exit status is 1."""
     print_any_name()
     settings = Settings.from_environment()
     describer = load_describer(settings.model, settings.precision)

@@ -48,12 +48,12 @@ PHOTO_STATUS = {
     "unsupported": (415, "Not a supported photo format"),
     "damaged": (422, "Damaged photo"),
 }
-# What is wrong with a photo is told in English; pages in other languages say as much in these words.
+# Errors about photos are in English; pages in other languages use these sentences instead.
 PHOTO_SENTENCES = {
     "empty": lazy_gettext("The upload is empty; choose a photo and send it again."),
     "too_large": lazy_gettext("The photo is too large; send a smaller copy of it."),
     "unsupported": lazy_gettext("This is no photo that can be read; send it as JPEG, PNG, WebP, GIF, HEIC or AVIF."),
-    "damaged": lazy_gettext("The photo is damaged or incomplete; send it again, or save it anew as JPEG or PNG."),
+    "damaged": lazy_gettext("The photo is damaged or incomplete; send it again, or save it again as JPEG or PNG."),
 }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -21,6 +22,7 @@ from model.protocols import CaptionerInfo, EmbeddingSpace
 
 MAX_BATCH = 8
 RETRY_S = 5
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -96,14 +98,14 @@ class Inference:
         answer in time or too many wait for it, and UnsupportedOption."""
         job = DescribeJob(photo, language, style)
         self._submit(job)
-        return self._wait(job)
+        return self._wait(job.answer)
 
     def embed(self, text: str) -> np.ndarray | None:
         """-> the text's embedding, (D,) float32 of length 1, or None without an embedder. Waits, and raises, as
         `describe` does."""
         job = EmbedJob(text)
         self._submit(job)
-        return self._wait(job)
+        return self._wait(job.answer)
 
     def _submit(self, job: Job) -> None:
         self.start()
@@ -115,11 +117,11 @@ class Inference:
             self._jobs.append(job)
             self._changed.notify()
 
-    def _wait(self, job):
+    def _wait(self, answer: Future[T]) -> T:
         try:
-            return job.answer.result(self._timeout_s)
+            return answer.result(self._timeout_s)
         except TimeoutError:
-            job.answer.cancel()  # unless it is being worked on, nobody needs it any more
+            answer.cancel()  # unless it is being worked on, nobody needs it any more
             raise ModelBusyError(
                 "The captioner did not answer within %(seconds)s seconds; try again in a moment.",
                 seconds=f"{self._timeout_s:g}",
@@ -176,7 +178,7 @@ class Inference:
 
     def _answer(self, describer: Describer, batch: list[Job]) -> None:
         try:
-            answers = _do(describer, batch)
+            answers = _work_on(describer, batch)
         except Exception as error:
             if len(batch) == 1:
                 batch[0].answer.set_exception(error)
@@ -185,10 +187,10 @@ class Inference:
                 self._answer(describer, [job])
             return
         for job, answer in zip(batch, answers, strict=True):
-            job.answer.set_result(answer)
+            job.answer.set_result(answer)  # type: ignore[arg-type]
 
 
-def _do(describer: Describer, batch: list[Job]) -> list:
+def _work_on(describer: Describer, batch: list[Job]) -> list[Description] | list[np.ndarray] | list[None]:
     """What each job of a batch, all with the same key, asks for."""
     photos = [job for job in batch if isinstance(job, DescribeJob)]
     if photos:

@@ -37,7 +37,7 @@ class DescriptionSchema(Schema):
         validate=OneOf(ALL_CERTAINTIES),
         **about(
             "How sure it is. high: say the sentence. medium, low: say that you doubt it, as spoken_text does. none: "
-            "nothing can be told, and there is no caption. unknown: nobody measured how often this captioner is right."
+            "nothing can be said, and there is no caption. unknown: nobody measured how often this captioner is right."
         ),
     )
     cautions = List(String(), **about("Sentences to be said with it, in its language.", example=[

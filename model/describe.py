@@ -17,7 +17,7 @@ from model.safety_claims import is_unsafe, without_unsafe_clauses
 
 @dataclass(frozen=True)
 class Description:
-    """All that is told about a photo.
+    """All that is said about a photo.
 
     `text`: a sentence without words of doubt; `certainty` of it; `cautions`: kinds of `model.cautions`; `spoken`: what
     the sound says, doubt and cautions included. `caption`: None where the certainty is NONE; `alternatives`: what else

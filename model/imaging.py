@@ -221,5 +221,5 @@ def _too_many_pixels(max_pixels: int) -> PhotoError:
 
 def _damaged(kind: str) -> PhotoError:
     name = {"HEIF": "HEIC", "WEBP": "WebP"}.get(kind, kind)
-    detail = f"The {name} file is damaged or incomplete; send it again, or save it anew as JPEG or PNG."
+    detail = f"The {name} file is damaged or incomplete; send it again, or save it again as JPEG or PNG."
     return PhotoError("damaged", detail)

@@ -77,7 +77,7 @@ def count_layers(names: Iterable[str], pattern: str) -> int:
 def assign(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Give a module that was made on "meta" its tensors, without a second copy of them in memory; all names must fit.
 
-    The numbers of the positions, which transformers keeps as buffers and no file holds, are counted anew.
+    The numbers of the positions, which transformers keeps as buffers and no file holds, are computed again.
     """
     module.load_state_dict(tensors, strict=False, assign=True)
     for part in module.modules():

@@ -35,6 +35,19 @@ def cat() -> bytes:
     return (SAMPLES / "chelsea.jpg").read_bytes()
 
 
+# Folder -> the marker of all its tests.
+MARKED = {"browser": pytest.mark.browser, "training": pytest.mark.training}
+
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        if mark := MARKED.get(item.path.parent.name):
+            item.add_marker(mark)
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and callspec.params.get("database") == "postgresql":
+            item.add_marker(pytest.mark.postgres)
+
+
 ON_BOTH_DATABASES = ("test_library", "test_search", "test_access")
 
 

@@ -122,3 +122,13 @@ def test_imports_with_the_other_side_blocked(module, blocked, tmp_path):
 def test_the_block_holds(tmp_path):
     tried = import_with_blocked("data.datasets", {"PIL"}, tmp_path)
     assert tried.returncode != 0 and "PIL is blocked" in tried.stderr
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["deploy.cli", "deploy.bulk", "deploy.describe_command", "deploy.describing", "deploy.searching", "deploy.services"],
+)
+def test_the_application_layer_and_the_terminal_import_no_web(module, tmp_path):
+    web = {"flask", "apiflask", "werkzeug", "gunicorn", "flask_babel", "marshmallow"}
+    tried = import_with_blocked(module, web | {"training", "data"}, tmp_path)
+    assert tried.returncode == 0, tried.stderr

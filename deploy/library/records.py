@@ -93,7 +93,7 @@ AT_ONCE = 500  # databases bound the number of parameters
 
 
 def new_id() -> str:
-    """128 random bits in 22 characters that need no quoting in a URL: whoever has it may read that one record."""
+    """128 random bits in 22 characters that need no quoting in a URL: having it is the permission to read that one record."""
     return secrets.token_urlsafe(16)
 
 
@@ -106,7 +106,7 @@ class Record:
     height: int
     description: str
     certainty: Certainty
-    caption: str | None  # None: nothing can be told of the photo
+    caption: str | None  # None: the certainty is none
     confidence: float | None  # 0 to 1; None: the captioner has none, or there is no caption
     alternatives: list[dict]  # of {text, confidence}
     language: str
@@ -192,7 +192,7 @@ class Records:
             return _one(connection, table.c.id == id)
 
     def same(self, owner: str, sha256: str, model: str, language: str, style: str) -> Record | None:
-        """What the owner has been told of that photo by that model in that way."""
+        """The owner's record of that photo by that captioner, in that language and style."""
         with self.engine.connect() as connection:
             return _one(connection, _same(owner, sha256, model, language, style))
 

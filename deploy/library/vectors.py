@@ -97,7 +97,7 @@ class FaissVectors:
             if there.all():
                 return found
             if 2 * there.sum() < len(there):
-                self.forget(owner)  # most of what was found is deleted: read all anew
+                self.forget(owner)  # most of what was found is deleted: read everything again
             else:
                 with index.lock:
                     index.remove(found.numbers[~there])

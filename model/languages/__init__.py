@@ -1,1 +1,1 @@
-"""Language codes, and the words in which doubt and caution are told."""
+"""Language codes, and the words of doubt and caution."""

@@ -51,7 +51,7 @@ def upgrade() -> None:
 
 
 def _rebuild() -> None:
-    """SQLite cannot let a column be null that could not be: the table is made anew, and its numbers go on."""
+    """SQLite cannot let a column be null that could not be: the table is rebuilt, and its numbers continue."""
     for trigger in ("add", "take", "change"):
         op.execute(f"DROP TRIGGER record_words_{trigger}")
     op.execute("DROP TABLE record_words")
