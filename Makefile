@@ -20,7 +20,7 @@ check: $(VENV)/.dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
-	$(PYTEST) -m "not slow and not browser and not postgres and not training" -q
+	$(PYTEST) -m "not (slow or browser or postgres or process or training)" -q
 
 # All tests but the slow ones.
 test: $(VENV)/.dev browser

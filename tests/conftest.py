@@ -35,14 +35,23 @@ def cat() -> bytes:
     return (SAMPLES / "chelsea.jpg").read_bytes()
 
 
-# Folder -> the marker of all its tests.
-MARKED = {"browser": pytest.mark.browser, "training": pytest.mark.training}
+# Folder or file -> the marker of all its tests.
+MARKED = {
+    "browser": "browser",
+    "training": "training",
+    "test_reliability.py": "slow",
+    "test_packaging.py": "slow",
+    "test_cli.py": "process",
+    "test_hub.py": "process",
+    "test_readme.py": "process",
+    "test_server.py": "process",
+}
 
 
 def pytest_collection_modifyitems(items) -> None:
     for item in items:
-        if mark := MARKED.get(item.path.parent.name):
-            item.add_marker(mark)
+        for name in {item.path.parent.name, item.path.name} & set(MARKED):
+            item.add_marker(MARKED[name])
         callspec = getattr(item, "callspec", None)
         if callspec is not None and callspec.params.get("database") == "postgresql":
             item.add_marker(pytest.mark.postgres)

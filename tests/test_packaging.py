@@ -13,8 +13,6 @@ import pytest
 
 from tests.helpers import ROOT, SAMPLES
 
-pytestmark = pytest.mark.slow
-
 
 def pip(python: Path | str, *arguments: str) -> None:
     done = subprocess.run(

@@ -37,7 +37,7 @@ from model.caption.tokenizer import Gpt2Tokenizer
 from model.clip.pair import ClipPair, PairConfig
 from model.clip.preprocess import clip_preprocess
 from model.clip.tokenizer import ClipTokenizer
-from model.describe import LANGUAGES, STYLES, Describer
+from model.describe import Describer
 from model.serving import optimize_for_inference
 from tests.model import original as small
 from tests.model import published
@@ -219,8 +219,8 @@ def agreement(precision: str) -> tuple[int, int]:
     exact, other = Describer.load(), Describer.load(precision=precision)
     same = [
         a.text == b.text
-        for language in LANGUAGES
-        for style in STYLES
+        for language in exact.info.languages
+        for style in exact.info.styles
         for a, b in zip(exact.describe_many(photos, language, style), other.describe_many(photos, language, style))
     ]
     return sum(same), len(same)

@@ -49,14 +49,14 @@ def median_ms(call, runs: int = RUNS) -> float:
 
 def describe_ms(photo: bytes) -> dict[str, float]:
     """Describer.describe after decoding, by language and style."""
-    from model.describe import LANGUAGES, STYLES, Describer
+    from model.describe import Describer
     from model.imaging import read_photo
 
     describer = Describer.load()
     image = read_photo(photo, max_bytes=2**25, max_pixels=50_000_000).image
     figures = {}
-    for language in LANGUAGES:
-        for style in STYLES:
+    for language in describer.info.languages:
+        for style in describer.info.styles:
             ask = partial(describer.describe, image, language, style)
             figures[f"describe, {language}, {style}, ms"] = median_ms(ask)
     return figures

@@ -22,7 +22,7 @@ from deploy.library import Library
 from deploy.library.records import table
 from tests.helpers import a_record
 
-SIZE, CENTRES, OWNER, MODEL = 640, 100, "key:bench", "bench"
+SIZE, CENTRES, OWNER, SPACE = 640, 100, "key:bench", "bench"
 INDEX = f"ix_records_embedding_{SIZE}"
 DATABASES = ("sqlite", "postgresql")
 AT_ONCE, SHOWN = 5000, 20
@@ -41,7 +41,7 @@ def embeddings(count: int) -> np.ndarray:
 
 def fill(library: Library, vectors: np.ndarray) -> None:
     rng = np.random.default_rng(1)
-    usual = vars(a_record(owner=OWNER, model=MODEL)) | {"created": datetime(2026, 1, 1)}
+    usual = vars(a_record(owner=OWNER, space=SPACE)) | {"created": datetime(2026, 1, 1)}
     del usual["number"]
     for start in range(0, len(vectors), AT_ONCE):
         rows = []
@@ -99,19 +99,19 @@ def measure(library: Library, count: int) -> dict[str, float]:
     gc.collect()
     before = resident_mb()
     start = time.perf_counter()
-    library.search.find(OWNER, "red bus", queries[0], MODEL)
+    library.search.find(OWNER, "red bus", queries[0], SPACE)
     first = time.perf_counter() - start
     found = []
 
     def search(number: int) -> None:
-        library.search.find(OWNER, "red bus", queries[number], MODEL, most=SHOWN)
+        library.search.find(OWNER, "red bus", queries[number], SPACE, most=SHOWN)
 
     def nearest(number: int) -> None:
-        near = library.search._vectors.nearest(OWNER, MODEL, queries[number], 10)
+        near = library.search._vectors.nearest(OWNER, SPACE, queries[number], 10)
         found.append(set((near.numbers - 1).tolist()))
 
     def add(number: int) -> None:
-        library.records.add(a_record(owner=OWNER, model=MODEL, embedding=queries[number].tobytes()))
+        library.records.add(a_record(owner=OWNER, space=SPACE, embedding=queries[number].tobytes()))
 
     result = {
         "records": count,
