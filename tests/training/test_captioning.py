@@ -1,4 +1,4 @@
-"""The captioning loss is that of each sentence alone, whatever the company and the padding."""
+"""The captioning loss is that of each sentence alone, whatever else is in the batch; what dev scores measure."""
 
 import pytest
 import torch
@@ -48,7 +48,7 @@ def test_training_on_a_caption_makes_it_likelier():
     assert caption_loss(model, features, SENTENCES, WORDS) < 0.5 * before
 
 
-def test_drawn_takes_each_sentence_at_most_once():
+def test_each_sentence_is_sampled_at_most_once():
     own = [[i] for i in range(9)]
     assert sorted(sample_captions(own, 20, (0, 1))) == own
     assert sample_captions(own, 4, (0, 1)) == sample_captions(own, 4, (0, 1)) != sample_captions(own, 4, (0, 2))
