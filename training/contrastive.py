@@ -44,7 +44,7 @@ from training.options import (
     workers_option,
 )
 from training.photos import Augment, PhotoSet, photo_batches, photos_in_order
-from training.pretrained import PAIR, TOKENIZER, Language, Start, load_language, load_start, new_clipcap
+from training.pretrained import PAIR, TOKENIZER, Language, Start, load_language, load_start, new_clipcap, same_tokenizer
 
 DEV_PHOTOS = 500  # enough to see progress, few enough to take little time
 TEXT_WEIGHT = 0.3  # of the loss between two captions of a photo
@@ -127,11 +127,7 @@ def starting_point(
     if needs_captioner and begun.clipcap is None and trained_language is None:
         raise click.UsageError("give --language, or --start with a checkpoint that has a captioner")
     captions_with = trained_language.tokenizer if begun.clipcap is None and trained_language else begun.tokenizer
-    if (
-        needs_captioner
-        and captions_with is not None
-        and (captions_with.kind != pair.tokenizer.kind or len(captions_with) != len(pair.tokenizer))
-    ):
+    if needs_captioner and captions_with is not None and not same_tokenizer(captions_with, pair.tokenizer):
         raise click.UsageError(
             f"the captioner of {start or language} has another tokenizer than its pair; leave --caption-weight out"
         )

@@ -69,7 +69,7 @@ class TrainingCommand(click.Command):
             raise click.ClickException(str(error)) from None
         except (torch.OutOfMemoryError, MemoryError):
             raise click.ClickException(
-                "there is not enough memory; use a smaller --batch-size, or more parts with --accumulate"
+                "there is not enough memory; use a smaller --batch-size, or more pieces with --accumulate"
             ) from None
 
 

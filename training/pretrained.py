@@ -92,6 +92,11 @@ def load_language(source: str | Path) -> Language:
         raise click.ClickException(f"{source} is no GPT-2: {error}") from None
 
 
+def same_tokenizer(one: Tokenizer, other: object) -> bool:
+    """Whether two have the same kind and size."""
+    return isinstance(other, type(one)) and len(one) == len(other)
+
+
 def new_clipcap(language: Language, **shape) -> ClipCap:
     """A ClipCap of `shape` (fields of ClipCapConfig) around that GPT-2. Raises click.UsageError for a shape that does
     not fit it."""

@@ -17,6 +17,7 @@ from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions
 from model.caption.feature_captioner import FeatureCaptioner
 from model.caption.mapping import MAPPERS
+from model.caption.tokenizer import CaptionTokenizer
 from model.clip.features import ImageFeatures
 from model.clip.pair import ClipPair
 from model.clip.towers import GRID_CHANNELS
@@ -34,7 +35,7 @@ from training.loop import Trainer, seed_everything
 from training.loop_options import LoopOptions, loop_options
 from training.options import AT_LEAST_0, COUNT, EXISTING, Number, TrainingCommand, data_options
 from training.prepare import open_views
-from training.pretrained import load_language, load_start, new_clipcap, report_lost_calibration
+from training.pretrained import load_language, load_start, new_clipcap, report_lost_calibration, same_tokenizer
 
 DEV_PHOTOS = 400
 SMOOTHING = 0.1  # of the labels, arXiv 1512.00567
@@ -46,6 +47,13 @@ def new_captioner(
     """An untrained mapping network of `shape` (fields of ClipCapConfig) around the GPT-2 of `language`. Raises
     click.ClickException."""
     trained_language = load_language(language)
+    if pair.config.tokenizer == CaptionTokenizer.kind and not same_tokenizer(
+        trained_language.tokenizer, pair.tokenizer
+    ):
+        raise click.UsageError(
+            f"{language} has another tokenizer than the pair, and a checkpoint with this pair keeps only one; give the "
+            "--language that the pair was trained with, or a public CLIP as --pair"
+        )
     grid = grid and bool(pair.config.grid_side)
     shape = shape | {
         "embedding_dim": pair.config.embedding_dim,

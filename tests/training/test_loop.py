@@ -11,7 +11,8 @@ from torch import nn
 from training.loop import Trainer, learning_rate_at
 from training.loop_options import LoopOptions
 
-STEPS, STOP_AFTER = 7, 10
+pytestmark = pytest.mark.training
+STEPS = 7
 
 
 class Interrupted(Exception):

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"
 
 
+pytestmark = pytest.mark.training
+
+
 @pytest.fixture(scope="module")
 def call(tmp_path_factory):
     """Run `python -m ...` where a small CLIP and a small GPT-2 lie in the hub's cache under their public names."""

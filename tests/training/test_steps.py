@@ -7,42 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
 from data.embeddings import EmbeddingStore
 from model import checkpoint
 from model.describe import DEFAULT, Describer
+from tests.training.steps import SAMPLES, call, write_set
 from training import contrastive, evaluate, export, language, prepare, selfcritical, train
 from training.pretrained import load_start
 
-SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
-
-
-def call(step, *arguments, fails: bool = False) -> str:
-    result = CliRunner().invoke(step.main, [str(a) for a in arguments])
-    assert (result.exit_code != 0) is fails, result.output + repr(result.exception)
-    if fails:
-        assert "Traceback" not in result.output and not isinstance(result.exception, (ValueError, KeyError))
-    return result.output
+pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """The sample photos, copied over and over so that a batch can be filled, all on the training split but three."""
-    folder = tmp_path_factory.mktemp("set")
-    rows = [json.loads(line) for line in (SAMPLES / "metadata.jsonl").read_text().splitlines()]
-    lines = []
-    for turn in range(3):
-        for i, row in enumerate(rows):
-            name = f"{turn}_{row['file_name']}"
-            with Image.open(SAMPLES / row["file_name"]) as photo:
-                photo.convert("RGB").resize((96 + turn, 96)).save(folder / name)
-            lines.append(
-                json.dumps({**row, "file_name": name, "split": ("dev" if i == 1 else "test") if i < 3 else "train"})
-            )
-    (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-    return folder
+    """27 training, 3 dev and 6 test photos."""
+    return write_set(tmp_path_factory.mktemp("set"))
 
 
 @pytest.fixture(scope="module")
