@@ -40,7 +40,7 @@ def encode_photos(photos: Sequence[Captioned], tokenizer: Tokenizer) -> list[lis
 
 
 def sample_evenly(photos: list[Captioned], count: int) -> list[Captioned]:
-    """At most `count` photos, evenly spread over the list."""
+    """At most `count` photos, evenly sampled from the list."""
     return [photos[i] for i in np.linspace(0, len(photos) - 1, min(count, len(photos)), dtype=int)]
 
 

@@ -173,12 +173,12 @@ class DevPhotos:
     @torch.no_grad()
     def scores(self, average: Joint) -> dict[str, float]:
         """Recall and median rank, text to image, with each photo's first sentence; CIDEr-D if there is a captioner."""
-        parts = [
+        batches = [
             average.pair.encode_image(MOBILENET.normalize(pixels.to(self.device)))
             for _, pixels in photos_in_order(self.photos, 50, self.workers)
         ]
-        grids = [part.grid for part in parts if part.grid is not None]
-        features = ImageFeatures(torch.cat([part.embedding for part in parts]), torch.cat(grids) if grids else None)
+        grids = [batch.grid for batch in batches if batch.grid is not None]
+        features = ImageFeatures(torch.cat([batch.embedding for batch in batches]), torch.cat(grids) if grids else None)
         texts = average.pair.embed_texts([photo.sentences[0].text for photo in self.examples])
         embeddings = nn.functional.normalize(features.embedding, dim=-1).cpu().numpy()
         found = recall(embeddings, texts, np.arange(len(self.examples)))

@@ -15,7 +15,6 @@ from tqdm import tqdm
 from data.datasets import Example, read_dataset
 from model.caption.clipcap_captioner import ClipCapCaptioner
 from model.describe import Describer
-from model.imaging import open_photo
 from model.languages.codes import primary_language
 from model.protocols import STYLES, Caption, Embedder
 from training.files import writing
@@ -32,7 +31,7 @@ from training.options import (
     device_option,
     with_given,
 )
-from training.photos import MAX_BYTES, MAX_PIXELS
+from training.photos import open_image
 from training.retrieval import CaptionedPhotos, Queries, measure_retrieval
 
 METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
@@ -96,9 +95,7 @@ def caption_photos(
     captions: list[Caption | None] = []
     embeddings: list[np.ndarray] = []
     for i in tqdm(range(0, len(examples), batch_size), desc="caption", unit="batch", mininterval=2):
-        photos = [
-            open_photo(e.path, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS).image for e in examples[i : i + batch_size]
-        ]
+        photos = [open_image(example) for example in examples[i : i + batch_size]]
         for photo, found in zip(photos, describer.captioner.caption(photos, language, style), strict=True):
             captions.append(found.candidates[0] if found.candidates else None)
             if found.embedding is not None:

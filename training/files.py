@@ -8,13 +8,15 @@ from typing import Any
 import click
 import torch
 
+from model.errors import SightlineError
+
 
 @contextmanager
 def writing(path: Path, advice: str = "make room, or give another --out") -> Iterator[None]:
     """Turns whatever keeps `path` from being written, such as a full disk, into a click.ClickException."""
     try:
         yield
-    except click.ClickException:
+    except (click.ClickException, SightlineError):
         raise
     except Exception as error:  # OSError, RuntimeError of torch.save, bare Exception of tokenizers
         reason = getattr(error, "strerror", None) or (str(error) or type(error).__name__).splitlines()[0]

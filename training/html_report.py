@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets import Example
-from model.imaging import open_photo
-from training.photos import MAX_BYTES, MAX_PIXELS
+from training.photos import open_image
 
 PHOTOS = 100
 THUMBNAIL = 160  # pixels, the longer side
@@ -19,7 +18,7 @@ THUMBNAIL = 160  # pixels, the longer side
 def write_html_report(
     path: Path, about: dict, examples: Sequence[Example], captions: Sequence[str], references: Sequence[Sequence[str]]
 ) -> None:
-    """Write up to a hundred photos, evenly spread, each with its caption and its references."""
+    """Write up to a hundred photos, evenly sampled, each with its caption and its references."""
     chosen = np.linspace(0, len(examples) - 1, min(PHOTOS, len(examples)), dtype=int)
     items = "".join(_item(examples[i], captions[i], references[i]) for i in chosen)
     title = escape(f"{about['model']} on {about['data']} ({about['split']}), {about['style']}, {about['language']}")
@@ -32,7 +31,7 @@ def write_html_report(
 
 
 def _item(example: Example, caption: str, references: Sequence[str]) -> str:
-    photo = open_photo(example.path, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS).image
+    photo = open_image(example)
     photo.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=70)

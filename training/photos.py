@@ -1,5 +1,6 @@
 """Photos as training batches: crops and brightness vary, left and right never do."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,10 +10,26 @@ from torch.utils.data import DataLoader, Dataset
 
 from data.datasets import Example
 from model.clip.preprocess import Preprocess
-from model.imaging import open_photo
+from model.errors import SightlineError
+from model.imaging import PhotoError, open_photo
 
 # A set's photo is larger than any that is sent to a service; Pillow itself refuses more pixels.
 MAX_BYTES, MAX_PIXELS = 2**31, 2 * (Image.MAX_IMAGE_PIXELS or 2**27)
+
+
+Batch = tuple[np.ndarray, torch.Tensor]
+
+
+class PhotoFileError(SightlineError):
+    """A photo of a set that can no longer be read."""
+
+
+def open_image(example: Example) -> Image.Image:
+    """The example's photo, upright, RGB. Raises PhotoFileError, which names the file."""
+    try:
+        return open_photo(example.path, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS).image
+    except PhotoError as error:
+        raise PhotoFileError(f"{example.path}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,7 @@ class PhotoSet(Dataset[tuple[int, np.ndarray]]):
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[int, np.ndarray]:
         epoch, index = key
-        photo = open_photo(self.examples[index].path, max_bytes=MAX_BYTES, max_pixels=MAX_PIXELS).image
+        photo = open_image(self.examples[index])
         if self.augment is None:
             return index, self.preprocess.resize(photo)
         rng = np.random.default_rng((self.seed, epoch, index))
@@ -58,7 +75,7 @@ class PhotoSet(Dataset[tuple[int, np.ndarray]]):
         return index, self.augment.relight(pixels, rng)
 
 
-def photo_batches(photos: PhotoSet, batch_size: int, epoch: int, start: int = 0, workers: int = 1) -> DataLoader:
+def photo_batches(photos: PhotoSet, batch_size: int, epoch: int, start: int = 0, workers: int = 1) -> Iterator[Batch]:
     """Shuffled batches of (indices (B,), pixels (B, S, S, 3) uint8) from batch `start` of the epoch on; the last,
     smaller one is left out."""
     order = np.random.default_rng((photos.seed, epoch)).permutation(len(photos.examples))
@@ -66,16 +83,19 @@ def photo_batches(photos: PhotoSet, batch_size: int, epoch: int, start: int = 0,
     return _load(photos, [[(epoch, int(i)) for i in batch] for batch in whole[start:]], workers)
 
 
-def photos_in_order(photos: PhotoSet, batch_size: int, workers: int = 1, epoch: int = 0) -> DataLoader:
+def photos_in_order(photos: PhotoSet, batch_size: int, workers: int = 1, epoch: int = 0) -> Iterator[Batch]:
     """All photos in order, in batches like those of `photo_batches`; the last one may be smaller."""
     keys = [(epoch, i) for i in range(len(photos.examples))]
     return _load(photos, [keys[i : i + batch_size] for i in range(0, len(keys), batch_size)], workers)
 
 
-def _load(photos: PhotoSet, keys: list[list[tuple[int, int]]], workers: int) -> DataLoader:
-    return DataLoader(photos, batch_sampler=keys, num_workers=workers, collate_fn=_collate)
+def _load(photos: PhotoSet, keys: list[list[tuple[int, int]]], workers: int) -> Iterator[Batch]:
+    try:
+        yield from DataLoader(photos, batch_sampler=keys, num_workers=workers, collate_fn=_collate)
+    except PhotoFileError as error:  # from another process it comes with the whole trace in its text
+        raise PhotoFileError(str(error).rpartition("PhotoFileError: ")[2].strip()) from None
 
 
-def _collate(items: list[tuple[int, np.ndarray]]) -> tuple[np.ndarray, torch.Tensor]:
+def _collate(items: list[tuple[int, np.ndarray]]) -> Batch:
     indices, pixels = zip(*items)
     return np.array(indices), torch.from_numpy(np.stack(pixels))

@@ -128,7 +128,7 @@ def main(loop: LoopOptions, folders, skip_bad, start, embeddings, samples, capti
     features, dev_features = open_embeddings(embeddings, pair, photos, dev)
     shares = np.array([len(task.members) for task in tasks], dtype=float)
     encoded = encode_photos(photos, tokenizer)
-    room = clipcap.config.positions - clipcap.config.prefix_total - tokenizer.prompt_length
+    longest = clipcap.config.positions - clipcap.config.prefix_total - tokenizer.prompt_length
 
     def batches(epoch: int, first: int) -> Iterator[tuple[int, Task, list[int]]]:
         for step in range(first, steps):
@@ -142,7 +142,7 @@ def main(loop: LoopOptions, folders, skip_bad, start, embeddings, samples, capti
         indices = [task.members[place] for place in places]
         batch_features = features.select(indices, loop.device)
         prompt = tokenizer.prompt(task.language, task.style)
-        most = min(MAX_SAMPLED_LONG if task.style == "long" else MAX_SAMPLED, room)
+        most = min(MAX_SAMPLED_LONG if task.style == "long" else MAX_SAMPLED, longest)
         sampling = DecodingOptions(beams=1, samples=samples, max_tokens=most)
         clipcap.eval()
         with torch.no_grad():

@@ -168,8 +168,8 @@ def test_evaluate_writes_json_table_and_report(made, data, tmp_path):
 
 
 def test_errors_are_sentences(made, data, tmp_path):
-    arguments = ("--data", data, "--model", made / "tuned", "--style", "guide")
-    assert "no test photo with a guide in 'en'; try" in call(evaluate, *arguments, fails=True)
+    arguments = ("--data", data, "--model", made / "tuned", "--style", "guide", "--split", "dev")
+    assert "no dev photo with a guide in 'en'; try" in call(evaluate, *arguments, fails=True)
     arguments = ("--data", data, "--model", made / "tuned", "--retrieval", "--out-of-domain", tmp_path)
     assert "no captions found" in call(evaluate, *arguments, fails=True)
     assert "there is no folder" in call(evaluate, "--data", data, "--model", tmp_path / "none", fails=True)
