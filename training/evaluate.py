@@ -54,7 +54,7 @@ def queries_of(examples: Iterable[Example], language: str, embedder: Embedder) -
 
 
 @dataclass(frozen=True)
-class Captions:
+class SplitCaptions:
     """The captions of N photos in one language and style: of each the best, None where the captioner had none, and the
     photos' `embeddings` (N, D)."""
 
@@ -68,7 +68,7 @@ class Captions:
 
 def caption_photos(
     describer: Describer, examples: Sequence[Example], language: str, style: str, batch_size: int
-) -> Captions:
+) -> SplitCaptions:
     """What the captioner itself says, before the describer's safety filter and thresholds."""
     captions: list[Caption | None] = []
     embeddings: list[np.ndarray] = []
@@ -80,7 +80,7 @@ def caption_photos(
                 embeddings.append(found.embedding)
             elif describer.embedder is not None:
                 embeddings.append(describer.embedder.embed_photos([photo])[0])
-    return Captions(captions, np.stack(embeddings) if embeddings else np.zeros((0, 0), np.float32))
+    return SplitCaptions(captions, np.stack(embeddings) if embeddings else np.zeros((0, 0), np.float32))
 
 
 def label_scores(texts: Sequence[str], examples: Sequence[Example], language: str) -> dict[str, float]:
@@ -91,7 +91,7 @@ def label_scores(texts: Sequence[str], examples: Sequence[Example], language: st
 
 
 def retrieval_scores(
-    describer: Describer, found: Captions, examples: Sequence[Example], foreign: Sequence[Example], language: str
+    describer: Describer, found: SplitCaptions, examples: Sequence[Example], foreign: Sequence[Example], language: str
 ) -> dict[str, Any]:
     """See `training.retrieval.measure_retrieval`; `foreign`: of another data set."""
     embedder = describer.embedder
@@ -154,7 +154,7 @@ def print_scores(title: str, scores: dict[str, dict[str, float]]) -> None:
 
 
 def write_results(
-    out: Path, about: dict[str, Any], scores: dict[str, Any], examples: Sequence[Example], found: Captions,
+    out: Path, about: dict[str, Any], scores: dict[str, Any], examples: Sequence[Example], found: SplitCaptions,
     references: Sequence[Sequence[str]],
 ) -> None:  # fmt: skip
     """`scores.json`, `captions.jsonl` and `report.html`. Raises click.ClickException."""
