@@ -1,18 +1,19 @@
 """Captioned photo sets of six formats, read as examples: `read_dataset(path)`.
 
 A set is checked while it is read. The first thing that is wrong with it is raised as one sentence with file and
-line; with `skip_bad` it is left out and counted, and `Dataset.report` tells it in one line. Whatever the format, no
-photo is in two splits.
+line; with `skip_bad` it is left out and counted, and `Dataset.report` says so in one line. Whatever the format, no
+photo is in two splits. What was found out about a photo file is kept in a manifest, see `data.manifest`.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.examples import SPLITS, CaptionText, DataProblem, DataProblems, DatasetError, Example, PhotoEntry
 from data.formats import coco, conceptual, flickr8k, imagefolder, tables
-from data.photos import unreadable_because
-from data.splits import check_splits, choose_split, fingerprint
+from data.manifest import Manifest, manifest_of
+from data.splits import check_splits, choose_split
 
 __all__ = [
     "KINDS",
@@ -28,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Kind:
-    """One format: how to tell that a path has it, and how to read it."""
+    """One format: how to recognise it, and how to read it."""
 
     matches: Callable[[Path], bool]
     read: Callable[[Path, DataProblems], Iterable[PhotoEntry]]
@@ -91,8 +92,8 @@ def read_dataset(
     """Read the set at `path`, a folder or the file with its captions.
 
     kind: one of KINDS; None finds it by the files there. seed: of the split, where the set has none of its own.
-    check_photos: decode every photo once (milliseconds each), not only look that its file is there.
-    split: put all photos into this split; refused for a set that says itself which photo is on which.
+    check_photos: decode every photo that is new or has changed (milliseconds each), not only look that its file exists.
+    split: put all photos into this split; refused for a set that says itself which photo is in which.
     Raises DatasetError, one sentence: `FILE:LINE: what is wrong; what to do`.
     """
     path = Path(path)
@@ -104,12 +105,14 @@ def read_dataset(
     if split is not None and split not in SPLITS:
         raise DatasetError(f"{path}: there is no split called {split!r}; choose one of {', '.join(SPLITS)}")
     problems = DataProblems(skip_bad)
-    records = list(KINDS[kind].read(path, problems))
+    entries = list(KINDS[kind].read(path, problems))
     if split is not None:
-        if any(record.split for record in records):
+        if any(entry.split for entry in entries):
             raise DatasetError(f"{path}: this set says itself which photo is {split}; leave the split out")
-        records = [replace(record, split=split) for record in records]
-    examples = assign_splits(locate(records, problems, check_photos), problems, seed)
+        entries = [replace(entry, split=split) for entry in entries]
+    with manifest_of(path) as manifest:
+        located = locate(entries, problems, manifest, check_photos)
+    examples = assign_splits(located, problems, seed)
     if not examples:
         first = f" (first: {problems.found[0].sentence})" if problems.found else ""
         raise DatasetError(f"{path}: no photo with a caption is left of this {kind} set{first}; check its files")
@@ -136,60 +139,83 @@ def find_kind(path: Path) -> str:
     )
 
 
-def locate(records: Iterable[PhotoEntry], problems: DataProblems, check_photos: bool) -> list[tuple[PhotoEntry, Path]]:
-    """The records whose photo is there (and, if asked, can be decoded), each with the photo's path."""
+@dataclass(frozen=True)
+class LocatedPhoto:
+    """An entry whose photo exists, with the photo's path and fingerprint."""
+
+    entry: PhotoEntry
+    path: Path
+    sha256: str
+
+
+def locate(
+    entries: Iterable[PhotoEntry], problems: DataProblems, manifest: Manifest, check_photos: bool
+) -> list[LocatedPhoto]:
+    """The entries whose photo exists and, if asked, can be decoded."""
     located = []
     owner: dict[Path, PhotoEntry] = {}
-    for record in records:
-        photo = next((candidate for candidate in record.candidates if candidate.is_file()), None)
+    for entry in entries:
+        # Unlike Path.is_file, this is False for names that no file system takes.
+        photo = next((candidate for candidate in entry.candidates if os.path.isfile(candidate)), None)
         if photo is None:
             problems.add(
                 "missing photo",
-                record.where,
-                f"the photo {record.id} is missing (looked for {record.candidates[0]})",
+                entry.where,
+                f"the photo {entry.id} is missing (looked for {entry.candidates[0]})",
                 "put it there or remove its captions",
             )
         elif photo in owner:
             problems.add(
                 "duplicate id",
-                record.where,
-                f"{record.id} and {owner[photo].id} are the same file",
+                entry.where,
+                f"{entry.id} and {owner[photo].id} are the same file",
                 "give all its captions under one name",
             )
-        elif check_photos and (reason := unreadable_because(photo)):
-            problems.add(
-                "unreadable photo",
-                record.where,
-                f"the photo {photo} cannot be read ({reason})",
-                "get it again or remove its captions",
-            )
         else:
-            owner[photo] = record
-            located.append((record, photo))
+            try:
+                check = manifest.check(photo, check_photos)
+                sha256, reason = check.sha256, check.unreadable if check_photos else None
+            except OSError as error:
+                sha256, reason = "", error.strerror or str(error)
+            if reason:
+                problems.add(
+                    "unreadable photo",
+                    entry.where,
+                    f"the photo {photo} cannot be read ({reason})",
+                    "get it again or remove its captions",
+                )
+            else:
+                owner[photo] = entry
+                located.append(LocatedPhoto(entry, photo, sha256))
     return located
 
 
-def assign_splits(located: list[tuple[PhotoEntry, Path]], problems: DataProblems, seed: int) -> list[Example]:
-    """Examples, each in one split: the set's word, else that for a copy of the same photo, else by the photo's bytes.
+def assign_splits(located: list[LocatedPhoto], problems: DataProblems, seed: int) -> list[Example]:
+    """Examples, each in one split: the one the set says, else that of a copy of the same photo, else one that follows
+    from the photo's bytes.
 
     Where the set's own lists have copies of a photo in two splits, what is kept for measuring stays, the other goes.
     """
-    prints = [fingerprint(photo) for _, photo in located]
-    said: dict[str, PhotoEntry] = {}
-    for (record, _), mark in zip(located, prints, strict=True):
-        if record.split and (mark not in said or SPLITS.index(record.split) > SPLITS.index(said[mark].split)):
-            said[mark] = record
+    marked: dict[str, PhotoEntry] = {}
+    for photo in located:
+        split = photo.entry.split
+        if split and (
+            photo.sha256 not in marked or SPLITS.index(split) > SPLITS.index(marked[photo.sha256].split or SPLITS[0])
+        ):
+            marked[photo.sha256] = photo.entry
     examples = []
-    for (record, photo), mark in zip(located, prints, strict=True):
-        known = said.get(mark)
-        split = known.split if known else choose_split(mark, seed)
-        if record.split not in (None, split):
+    for photo in located:
+        entry, copy = photo.entry, marked.get(photo.sha256)
+        split = copy.split if copy and copy.split else choose_split(photo.sha256, seed)
+        if copy and entry.split not in (None, split):
             problems.add(
                 "photo in two splits",
-                record.where,
-                f"{record.id} is marked {record.split}, but it is the same photo as {known.id}, marked {split}",
+                entry.where,
+                f"{entry.id} is marked {entry.split}, but it is the same photo as {copy.id}, marked {split}",
                 f"keep it as {split} only",
             )
             continue
-        examples.append(Example(record.id, photo, tuple(record.captions), split, record.labels))
+        examples.append(
+            Example(entry.id, photo.path, tuple(entry.captions), split, entry.labels, entry.details, photo.sha256)
+        )
     return examples

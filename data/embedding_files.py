@@ -2,15 +2,31 @@
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+Json = TypeVar("Json", dict, list)
 VECTORS, GRID, IDS, MADE_BY = "embeddings.npy", "grid.npy", "ids.json", "made_by.json"
 
 
 class EmbeddingsError(ValueError):
     """What is wrong with a folder of embeddings: `FILE: field: what; what to do`, one sentence."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turns an OSError of what is written there, such as a full disk, into an EmbeddingsError."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise EmbeddingsError(
+            f"{folder}: cannot be written ({reason}); make room and run training.prepare again, which continues there"
+        ) from None
 
 
 def write_header(file, dtype: np.dtype, shape: tuple[int, ...], rows: int) -> None:
@@ -27,7 +43,7 @@ def header_bytes(dtype: np.dtype, shape: tuple[int, ...]) -> int:
     return buffer.tell()
 
 
-def map_array(path: Path, dtype: type, shape: tuple) -> np.ndarray:
+def map_array(path: Path, dtype: type[np.generic], shape: tuple) -> np.ndarray:
     """The array of an npy file, mapped read-only, if it is of this type and shape and whole."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -59,11 +75,11 @@ def compare(path: Path, made_by: dict, expect: dict) -> None:
             )
 
 
-def read_json(path: Path, kind: type) -> dict | list:
+def read_json(path: Path, kind: type[Json]) -> Json:
     """The JSON object or list in a file."""
     try:
         content = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise EmbeddingsError(f"{path}: is missing or no JSON; run training.prepare again") from None
     if not isinstance(content, kind):
         raise EmbeddingsError(

@@ -2,14 +2,15 @@
 
 A finished folder holds `embeddings.npy` (N, D) float32, `ids.json` (N names), if asked `grid.npy` (N, T, C)
 float16, and `made_by.json`, which is written last. While a folder is being written, `made_by.part.json` stands in
-its place and `ids.part` has one line a finished row, so that a writer which was killed goes on after the last whole
-row.
+its place and `ids.part` has one line a finished row, so that after a kill the next writer continues behind the last
+whole row.
 """
 
 import json
 import math
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ from data.embedding_files import (
     replace_text,
     write_header,
     write_json,
+    writing,
 )
 
 IDS_PART, MADE_BY_PART = "ids.part", "made_by.part.json"
@@ -65,7 +67,7 @@ class EmbeddingStore:
 
     @staticmethod
     def create(folder: str | Path, dim: int, made_by: dict, grid: tuple[int, int] | None = None) -> "EmbeddingWriter":
-        """A writer into `folder`, which goes on where an earlier one with the same `made_by` stopped.
+        """A writer into `folder`, which continues where an earlier one with the same `made_by` stopped.
 
         made_by: `model`, `checkpoint_sha256`, `normalised`, `dataset` (its name, not its path), and what else matters.
         grid: (T, C) of a second array. Raises EmbeddingsError if the folder was made by something else.
@@ -93,13 +95,14 @@ class EmbeddingWriter:
             raise EmbeddingsError(f"{folder / MADE_BY}: {lacking[0]}: is not given; say what makes these embeddings")
         self.folder = folder
         self.made_by = json.loads(json.dumps(made_by | {"dim": dim, "grid": list(grid) if grid else None}))
-        self.arrays = {VECTORS: (np.dtype(np.float32), (dim,))}
+        self.arrays: dict[str, tuple[np.dtype, tuple[int, ...]]] = {VECTORS: (np.dtype(np.float32), (dim,))}
         if grid:
             self.arrays[GRID] = (np.dtype(np.float16), tuple(grid))
-        self.ids = self.earlier_ids()
-        self.known = set(self.ids)
-        self.files = {name: self.continue_array(name) for name in self.arrays}
-        self.id_lines = (folder / IDS_PART).open("a", encoding="utf-8")
+        with writing(folder):
+            self.ids = self.earlier_ids()
+            self.known = set(self.ids)
+            self.files = {name: self.continue_array(name) for name in self.arrays}
+            self.id_lines = (folder / IDS_PART).open("a", encoding="utf-8")
 
     def __enter__(self) -> "EmbeddingWriter":
         return self
@@ -114,19 +117,21 @@ class EmbeddingWriter:
 
     def append(self, ids: Sequence[str], vectors: np.ndarray, grid: np.ndarray | None = None) -> None:
         """Add rows: vectors (B, D) and, if the folder has one, grid (B, T, C). A row counts once its id is written."""
-        given = {VECTORS: vectors, GRID: grid}
+        given = {VECTORS: np.asarray(vectors)} | ({} if grid is None else {GRID: np.asarray(grid)})
         if self.known.intersection(ids) or len(set(ids)) < len(ids):
             raise ValueError("a photo is embedded once: ask `id in writer` before")
         if grid is not None and GRID not in self.arrays:
             raise ValueError("this folder was created without a grid")
         for name, (_, shape) in self.arrays.items():
-            if np.shape(given[name]) != (len(ids), *shape):
-                raise ValueError(f"{name} takes {(len(ids), *shape)} here, not {np.shape(given[name])}")
-        for name, (dtype, _) in self.arrays.items():
-            self.files[name].write(np.ascontiguousarray(given[name], dtype=dtype).tobytes())
-            self.files[name].flush()
-        self.id_lines.writelines(json.dumps(name) + "\n" for name in ids)
-        self.id_lines.flush()
+            found = given[name].shape if name in given else ()
+            if found != (len(ids), *shape):
+                raise ValueError(f"{name} takes {(len(ids), *shape)} here, not {found}")
+        with writing(self.folder):
+            for name, (dtype, _) in self.arrays.items():
+                self.files[name].write(np.ascontiguousarray(given[name], dtype=dtype).tobytes())
+                self.files[name].flush()
+            self.id_lines.writelines(json.dumps(name) + "\n" for name in ids)
+            self.id_lines.flush()
         self.ids.extend(ids)
         self.known.update(ids)
 
@@ -134,23 +139,25 @@ class EmbeddingWriter:
         """Make the folder one that `open` takes: headers with the count, `ids.json`, and last `made_by.json`."""
         if not self.ids:
             raise EmbeddingsError(f"{self.folder / VECTORS}: photos: there are none; embed at least one")
-        for name in self.arrays:
-            write_header(self.files[name], *self.arrays[name], rows=len(self.ids))
-            self.files[name].flush()
-        write_json(self.folder / IDS, self.ids)
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(self.folder / MADE_BY, self.made_by | {"photos": len(self.ids), "when": when})
-        self.close()
-        (self.folder / MADE_BY_PART).unlink()
-        (self.folder / IDS_PART).unlink()
+        with writing(self.folder):
+            for name in self.arrays:
+                write_header(self.files[name], *self.arrays[name], rows=len(self.ids))
+                self.files[name].flush()
+            write_json(self.folder / IDS, self.ids)
+            when = datetime.now(UTC).isoformat(timespec="seconds")
+            write_json(self.folder / MADE_BY, self.made_by | {"photos": len(self.ids), "when": when})
+            self.close()
+            (self.folder / MADE_BY_PART).unlink()
+            (self.folder / IDS_PART).unlink()
 
     def close(self) -> None:
-        """Let go of the files, finished or not."""
+        """Close the files, finished or not; what they still hold in memory is lost if the disk is full."""
         for file in (*self.files.values(), self.id_lines):
-            file.close()
+            with suppress(OSError):
+                file.close()
 
     def earlier_ids(self) -> list[str]:
-        """The ids already in the folder, which is marked unfinished from here on; refuses what was made otherwise."""
+        """The ids already in the folder, which is unfinished from here on; refuses one that something else made."""
         self.folder.mkdir(parents=True, exist_ok=True)
         finished, part = self.folder / MADE_BY, self.folder / MADE_BY_PART
         for file in (finished, part):

@@ -1,8 +1,10 @@
-"""The words of this package: Example, CaptionText, PhotoEntry, DatasetError, DataProblems."""
+"""The types of this package: Example and its captions, what a reader returns, and what can be wrong with a set."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SPLITS = ("train", "dev", "test")
 SPLIT_NAMES = {
@@ -22,34 +24,43 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class CaptionText:
-    """One caption: its text, its language (`en`, `id`, ...) and its style (`caption`, `guide`, ...)."""
+    """One caption: its text, its language (`en`, `id`, ...), its style (`caption`, `guide`, ...) and who wrote it, if
+    the set says so (`person`)."""
 
     text: str
     language: str = "en"
     style: str = "caption"
+    by: str | None = None
 
 
 @dataclass(frozen=True)
 class Example:
-    """One photo with all its captions. `id` is the photo's name inside its set, `split` one of SPLITS."""
+    """One photo with all its captions. `id` is the photo's name inside its set, `split` one of SPLITS.
+
+    `details`: what else the set says of the photo, under the set's own names and unchanged, such as `facts`, `state`,
+    `boxes` or `objects`. `sha256`: of the file's bytes when the set was read, in hex; "" if nobody computed it.
+    """
 
     id: str
     path: Path
     captions: tuple[CaptionText, ...]
     split: str
     labels: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    sha256: str = ""
 
 
 @dataclass
 class PhotoEntry:
-    """What a reader found about one photo, before its file is looked at and its split is settled."""
+    """What a reader found about one photo, before its file is opened and its split is assigned."""
 
     id: str
-    candidates: tuple[Path, ...]  # where the file may lie, the first that exists is taken
+    candidates: tuple[Path, ...]  # where the file may be; the first that exists is taken
     where: str  # FILE:LINE of the first mention
     split: str | None = None  # None: the set does not say
     captions: list[CaptionText] = field(default_factory=list)
     labels: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -61,7 +72,7 @@ class DataProblem:
 
 
 class DataProblems:
-    """Raises at the first problem, or, with `skip_bad`, collects them so that the reader can go on."""
+    """Raises at the first problem, or, with `skip_bad`, collects them so that the reader can continue."""
 
     def __init__(self, skip_bad: bool = False):
         self.skip_bad = skip_bad

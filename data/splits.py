@@ -2,26 +2,20 @@
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
 
 from data.examples import DatasetError, Example
+from data.photos import fingerprint
 
 DEV_SHARE = 0.1
 TEST_SHARE = 0.1
 
 
-def fingerprint(path: Path) -> str:
-    """SHA-256 of the file's bytes, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def choose_split(fingerprint: str, seed: int = 0) -> str:
-    """The split of a photo whose set names none: a function of its bytes and the seed alone.
+def choose_split(sha256: str, seed: int = 0) -> str:
+    """The split of a photo whose set names none: a function of its fingerprint and the seed alone.
 
     So two copies under two names are always together, and adding photos moves none of the others.
     """
-    digest = hashlib.sha256(f"{seed}:{fingerprint}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}:{sha256}".encode()).digest()
     point = int.from_bytes(digest[:8], "big") / 2**64  # uniform in [0, 1)
     if point < TEST_SHARE:
         return "test"
@@ -35,7 +29,7 @@ def check_splits(examples: Iterable[Example]) -> None:
     """
     first_with: dict[str, Example] = {}
     for example in examples:
-        other = first_with.setdefault(fingerprint(example.path), example)
+        other = first_with.setdefault(example.sha256 or fingerprint(example.path), example)
         if other.split != example.split:
             raise DatasetError(
                 f"{example.path}: this photo is marked {example.split}, but {other.path} has the same bytes "

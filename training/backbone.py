@@ -36,6 +36,7 @@ def load_backbone(tower: MobileNetTower, path: Path) -> None:
             raise ValueError(f"{path.name}: convolution {number} has shape {weight.shape}, MobileNetV2 needs {wanted}")
         with torch.no_grad():
             layer.convolution.weight.copy_(torch.from_numpy(np.ascontiguousarray(weight)))
+            assert layer.convolution.bias is not None  # folded batch norms
             layer.convolution.bias.copy_(torch.from_numpy(bias))
 
 

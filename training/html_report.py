@@ -1,4 +1,4 @@
-"""A sheet of photos with captions and references, as one HTML file that holds its thumbnails."""
+"""A report of photos with captions and references, as one HTML file that holds its thumbnails."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data.datasets import Example
-from model.imaging import open_photo
+from training.photos import open_image
 
 PHOTOS = 100
 THUMBNAIL = 160  # pixels, the longer side
@@ -18,7 +18,7 @@ THUMBNAIL = 160  # pixels, the longer side
 def write_html_report(
     path: Path, about: dict, examples: Sequence[Example], captions: Sequence[str], references: Sequence[Sequence[str]]
 ) -> None:
-    """Write up to a hundred photos, evenly spread, each with what was said and what should have been."""
+    """Write up to a hundred photos, evenly sampled, each with its caption and its references."""
     chosen = np.linspace(0, len(examples) - 1, min(PHOTOS, len(examples)), dtype=int)
     items = "".join(_item(examples[i], captions[i], references[i]) for i in chosen)
     title = escape(f"{about['model']} on {about['data']} ({about['split']}), {about['style']}, {about['language']}")
@@ -31,13 +31,13 @@ def write_html_report(
 
 
 def _item(example: Example, caption: str, references: Sequence[str]) -> str:
-    photo = open_photo(example.path).image
+    photo = open_image(example)
     photo.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     photo.save(buffer, "JPEG", quality=70)
     source = base64.b64encode(buffer.getvalue()).decode()
-    said = "".join(f"<p>{escape(text)}</p>" for text in references)
+    expected = "".join(f"<p>{escape(text)}</p>" for text in references)
     return (
         f'<li><img src="data:image/jpeg;base64,{source}" alt="{escape(caption, quote=True)}">'
-        f"<div><p><strong>{escape(caption)}</strong></p>{said}</div></li>"
+        f"<div><p><strong>{escape(caption)}</strong></p>{expected}</div></li>"
     )

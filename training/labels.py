@@ -29,8 +29,8 @@ LABEL_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def names_label(text: str, labels: tuple[str, ...], language: str) -> bool | None:
-    """Whether `text` names at least one of `labels`; None if none of them is in LABEL_WORDS."""
-    known = [LABEL_WORDS[label][language] for label in labels if label in LABEL_WORDS]
+    """Whether `text` names at least one of `labels`; None if LABEL_WORDS has none of them in that language."""
+    known = [LABEL_WORDS[label][language] for label in labels if language in LABEL_WORDS.get(label, {})]
     if not known:
         return None
     return any(all(re.search(rf"\b(?:{words})\b", text.lower()) for words in patterns) for patterns in known)

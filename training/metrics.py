@@ -1,4 +1,4 @@
-"""Scores that training needs at every turn; `training.evaluate` has the field's own scorers."""
+"""Scores that are computed often while training; `training.evaluate` has the field's own scorers."""
 
 import re
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-END = "</s>"  # counted as a word, so that a caption which breaks off is not rewarded (arXiv 2005.13201)
+END = "</s>"  # counted as a word, so that a caption that breaks off is not rewarded (arXiv 2005.13201)
 
 
 def ngrams(text: str, n_max: int = 4) -> Counter[tuple[str, ...]]:
@@ -53,7 +53,7 @@ class CiderD:
 
 
 def recall(photos: np.ndarray, texts: np.ndarray, photo_of_text: np.ndarray) -> dict[str, float]:
-    """Recall@1/5/10 in per cent and median rank, both ways.
+    """Recall@1/5/10 in per cent and median rank, text to image and image to text.
 
     Embeddings (N, D) and (M, D) of length 1; `photo_of_text` (M,) is the row of each text's photo. A photo's rank is
     that of the best of its texts, as usual (arXiv 1707.05612).

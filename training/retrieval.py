@@ -1,4 +1,4 @@
-"""How well photos are found again, as the library of the service finds them: by embedding, by words, by both."""
+"""How well photos are found again, by the same rules as in the service: by embedding, by words, by both."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ class CaptionedPhotos:
     embeddings: np.ndarray
     captions: Sequence[str]
 
-    def part(self, photos: np.ndarray) -> "CaptionedPhotos":
+    def select(self, photos: np.ndarray) -> "CaptionedPhotos":
         return CaptionedPhotos(self.embeddings[photos], [self.captions[i] for i in photos])
 
 
@@ -72,57 +72,57 @@ class Queries:
 
 
 def measure_retrieval(
-    library: CaptionedPhotos, asked: Queries, least_cosine: float, out_of_domain: Queries | None = None
+    photos: CaptionedPhotos, queries: Queries, least_cosine: float, out_of_domain: Queries | None = None
 ) -> dict:
-    """-> sections of scores: "retrieval" by embeddings alone, both ways; "by words" and "fused" (without a cut-off),
-    text to image; "no good match" as `measure_rule` has it."""
-    words, half = Words(library.captions), len(library.captions) // 2
-    cosines = asked.vectors @ library.embeddings.T  # (M, N)
+    """-> sections of scores: "retrieval" by embeddings alone, text to image and back; "by words" and "fused", both
+    without a cut-off, text to image; "no good match", see `measure_rule`."""
+    words, half = Words(photos.captions), len(photos.captions) // 2
+    cosines = queries.vectors @ photos.embeddings.T  # (M, N)
     ranks: dict[str, list[int]] = {"by words": [], "fused": []}
-    each = zip(asked.texts, cosines, asked.photo_of)
-    for query, own, photo in tqdm(each, total=len(asked.texts), desc="search", mininterval=2):
-        said = words.ranking(query)
+    each = zip(queries.texts, cosines, queries.photo_of)
+    for query, own, photo in tqdm(each, total=len(queries.texts), desc="search", mininterval=2):
+        by_words = words.ranking(query)
         near = np.argsort(-own, kind="stable")[:CANDIDATES].tolist()
-        scores = fuse(((near, 1), (said, MACHINES_WORDS)))
+        scores = fuse(((near, 1), (by_words, MACHINES_WORDS)))
         both = sorted(scores, key=lambda i: -scores[i])
-        for name, ranking in (("by words", said), ("fused", both)):
+        for name, ranking in (("by words", by_words), ("fused", both)):
             # A photo that is not among the results comes after them all.
-            ranks[name].append(ranking.index(photo) if photo in ranking else len(library.captions))
+            ranks[name].append(ranking.index(photo) if photo in ranking else len(photos.captions))
     found = {name: recall_of("text_to_image", np.array(own)) for name, own in ranks.items()}
-    return {"retrieval": recall(library.embeddings, asked.vectors, asked.photo_of), **found} | {
-        f"no good match, library of {size}": measure_rule(library, size, asked, least_cosine, out_of_domain)
+    return {"retrieval": recall(photos.embeddings, queries.vectors, queries.photo_of), **found} | {
+        f"no good match, {size} photos": measure_rule(photos, size, queries, least_cosine, out_of_domain)
         for size in sorted({min(SMALL, half), half} - {0})
     }
 
 
 def measure_rule(
-    library: CaptionedPhotos, size: int, asked: Queries, least_cosine: float, out_of_domain: Queries | None
+    photos: CaptionedPhotos, size: int, queries: Queries, least_cosine: float, out_of_domain: Queries | None
 ) -> dict:
-    """How often a search of `size` photos, drawn anew for each of TIMES queries of a kind, answers rightly, in per
-    cent. The queries: for a photo that is there; for one of the same data set that is not; `out_of_domain` ones, of another
-    data set."""
+    """How often a search of `size` photos, sampled anew for each of TIMES queries of a kind, answers correctly, in per
+    cent. The queries: for a photo that is there; for one of the same data set that is not; `out_of_domain` ones, of
+    another data set."""
     rng = np.random.default_rng(0)
 
-    def answers(queries: Queries, there: bool) -> tuple[list[bool], list[bool]]:
-        """Whether there was an answer, and whether the photo that was meant was in it."""
+    def answers(asked: Queries, there: bool) -> tuple[list[bool], list[bool]]:
+        """Whether there was an answer, and whether it had the photo that was asked for."""
         some, right = [], []
         for _ in range(TIMES):
-            members = rng.permutation(len(library.captions))[:size]
-            chosen = rng.choice(np.flatnonzero(np.isin(queries.photo_of, members) == there))
-            part = library.part(members)
-            cosines = part.embeddings @ queries.vectors[chosen]
+            members = rng.permutation(len(photos.captions))[:size]
+            chosen = rng.choice(np.flatnonzero(np.isin(asked.photo_of, members) == there))
+            part = photos.select(members)
+            cosines = part.embeddings @ asked.vectors[chosen]
             found = set(np.flatnonzero(cosines >= cut_off(cosines.max(), cosines.mean(), least_cosine)).tolist())
-            found |= set(Words(part.captions).ranking(queries.texts[chosen]))
+            found |= set(Words(part.captions).ranking(asked.texts[chosen]))
             some.append(bool(found))
-            right.append(queries.photo_of[chosen] in members[list(found)])
+            right.append(asked.photo_of[chosen] in members[list(found)])
         return some, right
 
-    (some, right), (others, _) = answers(asked, True), answers(asked, False)
+    (some, right), (others, _) = answers(queries, True), answers(queries, False)
     scores = {
         "answered_when_there": 100 * float(np.mean(some)),
         "and_the_photo_in_it": 100 * float(np.mean(right)),
         "refused_when_not_there": 100 - 100 * float(np.mean(others)),
     }
     if out_of_domain:
-        scores["refused_when_strange"] = 100 - 100 * float(np.mean(answers(out_of_domain, False)[0]))
+        scores["refused_when_out_of_domain"] = 100 - 100 * float(np.mean(answers(out_of_domain, False)[0]))
     return scores

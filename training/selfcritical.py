@@ -4,31 +4,45 @@ The reward of a sampled caption counts against the mean of the photo's other sam
 arXiv 2003.09971).
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from itertools import product
 
 import click
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from model import checkpoint
+from model.caption.clipcap import ClipCap
 from model.caption.decoding import DecodingOptions, decode
 from model.caption.feature_captioner import FeatureCaptioner
-from model.safety_claims import claims_safety
-from training.captioning import caption_loss, dev_cider, encode_photos, row_losses, sample_captions, sample_evenly
-from training.corpus import Captioned, read_photos
-from training.loop import LoopOptions, fit, loop_options, seed_everything
+from model.safety_claims import is_unsafe
+from training.captioning import (
+    caption_loss,
+    dev_cider,
+    encode_photos,
+    report_measured,
+    row_losses,
+    sample_captions,
+    sample_evenly,
+    supported_captions,
+)
+from training.corpus import Captioned, Tokenizer, read_photos
+from training.loop import Trainer, seed_everything
+from training.loop_options import LoopOptions, loop_options
 from training.metrics import CiderD
+from training.options import COUNT, EXISTING, WEIGHT, TrainingCommand, data_options
 from training.prepare import open_embeddings
+from training.pretrained import report_lost_calibration
 
 DEV_PHOTOS = 400
+MAX_SAMPLED, MAX_SAMPLED_LONG = 30, 44  # tokens of a sampled caption
 
 
 class Task:
     """The photos that have references in one language and style, and the reward against them."""
 
-    def __init__(self, photos: list[Captioned], members: list[int], language: str, style: str):
+    def __init__(self, photos: Sequence[Captioned], members: list[int], language: str, style: str):
         self.language, self.style, self.members = language, style, members
         references = [
             [s.text for s in photos[i].sentences if (s.language, s.style) == (language, style)] for i in members
@@ -36,77 +50,85 @@ class Task:
         self.cider = CiderD(references)
 
     def rewards(self, texts: list[str], places: list[int]) -> np.ndarray:
-        """CIDEr-D of each text for the photo at that place of `members`; a guide with a promise earns nothing."""
+        """CIDEr-D of each text for the photo at that place of `members`; an unsafe guide earns nothing."""
         scores = self.cider.scores(texts, places)
         if self.style == "guide":
-            scores[[claims_safety(text, self.language) for text in texts]] = 0
+            scores[[is_unsafe(text, self.language) for text in texts]] = 0
         return scores
 
 
-def tasks_of(photos: list[Captioned], ways: tuple[str, ...]) -> list[Task]:
-    """A task for each of `ways` that has photos. Raises click.UsageError if none has."""
+def parse_tasks(names: Sequence[str], tokenizer: Tokenizer) -> list[tuple[str, str]]:
+    """("en", "caption") for "en/caption" of each name, by default all that the tokenizer has. Raises click.UsageError
+    for one that it does not have."""
+    known = list(product(tokenizer.languages, tokenizer.styles))
+    pairs = []
+    for name in names:
+        language, _, style = name.partition("/")
+        if (language, style) not in known:
+            raise click.UsageError(
+                f"--task {name} is not what this captioner can be asked for; use one of "
+                + ", ".join("/".join(pair) for pair in known)
+            )
+        pairs.append((language, style))
+    return list(dict.fromkeys(pairs)) or known
+
+
+def make_tasks(photos: Sequence[Captioned], pairs: Sequence[tuple[str, str]]) -> list[Task]:
+    """A task for each (language, style) that has photos. Raises click.UsageError if none has."""
     tasks = []
-    for language, _, style in (way.partition("/") for way in ways):
+    for language, style in pairs:
         members = [
             i for i, p in enumerate(photos) if any((s.language, s.style) == (language, style) for s in p.sentences)
         ]
         if members:
             tasks.append(Task(photos, members, language, style))
     if not tasks:
-        raise click.UsageError(f"no training photo has a caption for {' or '.join(ways)}; use language/style")
+        wanted = " or ".join("/".join(pair) for pair in pairs)
+        raise click.UsageError(f"no training photo has a caption for {wanted}; give other photos or another --task")
     return tasks
 
 
-@click.command()
-@click.option("--data", "folders", type=click.Path(path_type=Path, exists=True), multiple=True, required=True)
+@click.command(cls=TrainingCommand)
+@data_options
+@click.option("--start", type=EXISTING, required=True, help="Checkpoint of `training.train`.")
+@click.option("--embeddings", type=EXISTING, required=True, help="Folder of `training.prepare`, of the same pair.")
 @click.option(
-    "--start", type=click.Path(path_type=Path, exists=True), required=True, help="Checkpoint of `training.train`."
-)
-@click.option(
-    "--embeddings",
-    type=click.Path(path_type=Path, exists=True),
-    required=True,
-    help="Folder of `training.prepare`, of the same pair.",
-)
-@click.option(
-    "--samples", type=click.IntRange(min=2), default=5, show_default=True, help="Captions drawn a photo and step."
+    "--samples", type=click.IntRange(min=2), default=5, show_default=True, help="Captions sampled a photo and step."
 )
 @click.option(
     "--caption-weight",
-    type=float,
+    type=WEIGHT,
     default=0.1,
     show_default=True,
     help="Weight of the ordinary loss, which keeps sentences whole.",
 )
-@click.option("--steps", type=int, default=400, show_default=True, help="Steps an epoch.")
+@click.option("--steps", type=COUNT, default=400, show_default=True, help="Steps an epoch.")
 @click.option(
-    "--way",
-    "ways",
+    "--task",
+    "names",
     multiple=True,
     metavar="LANGUAGE/STYLE",
-    default=["en/caption", "id/caption", "en/guide", "id/guide"],
-    show_default=True,
-    help="Way of telling that is tuned; give it once or several times.",
+    help="What is tuned, such as en/guide; repeat for several. By default all that the captioner can be asked for.",
 )
 @click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
-@click.option("--skip-bad", is_flag=True, help="Leave out and count what cannot be read.")
 @loop_options(epochs=1, batch_size=32, learning_rate=5e-5)
-def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight, steps, ways, name, skip_bad) -> None:
-    """Tune the mapping network and GPT-2 of a checkpoint so that what they say scores higher on CIDEr-D."""
+def main(loop: LoopOptions, folders, skip_bad, start, embeddings, samples, caption_weight, steps, names, name) -> None:
+    """Tune the mapping network and GPT-2 of a checkpoint so that its captions score higher on CIDEr-D."""
     seed_everything(loop.seed)
-    splits = read_photos(folders, skip_bad=skip_bad)
-    photos, dev = splits["train"], sample_evenly(splits["dev"], DEV_PHOTOS)
-    try:
-        loaded = checkpoint.load(start, loop.device)
-    except checkpoint.CheckpointError as error:
-        raise click.ClickException(str(error)) from None
+    loaded = checkpoint.load(start, loop.device)
     pair, captioner = loaded.pair, loaded.captioner
-    features, dev_features = open_embeddings(embeddings, pair, photos, dev)
     tokenizer, clipcap = captioner.tokenizer, captioner.clipcap
-    tasks = tasks_of(photos, ways)
+    pairs = parse_tasks(names, tokenizer)
+    splits = read_photos(folders, skip_bad=skip_bad)
+    photos = supported_captions(splits["train"], tokenizer)
+    dev = sample_evenly(supported_captions(splits["dev"], tokenizer), DEV_PHOTOS)
+    tasks = make_tasks(photos, pairs)
+    report_lost_calibration(start, loaded.calibration)
+    report_measured(dev)
+    features, dev_features = open_embeddings(embeddings, pair, photos, dev)
     shares = np.array([len(task.members) for task in tasks], dtype=float)
     encoded = encode_photos(photos, tokenizer)
-    drawing = DecodingOptions(beams=1, samples=samples, max_tokens=30)
+    longest = clipcap.config.positions - clipcap.config.prefix_total - tokenizer.prompt_length
 
     def batches(epoch: int, first: int) -> Iterator[tuple[int, Task, list[int]]]:
         for step in range(first, steps):
@@ -120,10 +142,12 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
         indices = [task.members[place] for place in places]
         batch_features = features.select(indices, loop.device)
         prompt = tokenizer.prompt(task.language, task.style)
+        most = min(MAX_SAMPLED_LONG if task.style == "long" else MAX_SAMPLED, longest)
+        sampling = DecodingOptions(beams=1, samples=samples, max_tokens=most)
         clipcap.eval()
         with torch.no_grad():
             prefix = clipcap.prefix(batch_features.embedding, batch_features.grid)
-        sampled = decode(clipcap, prefix, prompt, tokenizer.end_id, drawing)
+        sampled = decode(clipcap, prefix, prompt, tokenizer.end_id, sampling)
         texts = [tokenizer.decode(h.token_ids) for own in sampled for h in own]
         # Gradients go through the model as it sampled: dropout stays off.
         rewards = task.rewards(texts, np.repeat(places, samples).tolist()).reshape(-1, samples)
@@ -145,12 +169,13 @@ def main(loop: LoopOptions, folders, start, embeddings, samples, caption_weight,
             "caption": plain,
         }
 
-    def validate(average: nn.Module) -> dict[str, float]:
+    def validate(average: ClipCap) -> dict[str, float]:
         return dev_cider(FeatureCaptioner(average, tokenizer, DecodingOptions()), dev_features, dev)
 
     groups = [{"params": list(clipcap.parameters())}]
-    trained = fit(clipcap, groups, batches, steps, loss_of, loop, validate=validate if dev else None)
-    checkpoint.save(loop.out, name, pair, FeatureCaptioner(trained, tokenizer, captioner.options), dtype=torch.float32)
+    trained = Trainer(clipcap, groups, batches, steps, loss_of, loop, validate=validate if dev else None).fit()
+    tuned = FeatureCaptioner(trained, tokenizer, captioner.options)
+    checkpoint.save(loop.out, name, pair, tuned, dtype=torch.float32)
     click.echo(f"Saved the checkpoint {loop.out}")
 
 

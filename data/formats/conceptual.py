@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data.examples import SPLIT_NAMES, CaptionText, DataProblems, PhotoEntry
-from data.formats.text import read_lines, tidy
+from data.formats.text import read_lines, shortened, tidy
 from data.photos import SUFFIXES
 
 
@@ -26,7 +26,7 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
-    records: dict[str, PhotoEntry] = {}
+    entries: dict[str, PhotoEntry] = {}
     for file in [path] if path.is_file() else sorted(path.glob("*.tsv")):
         named = [SPLIT_NAMES[word] for word in re.split(r"[^a-z]+", file.stem.lower()) if word in SPLIT_NAMES]
         folders = (file.with_suffix(""), file.parent / "images", file.parent)
@@ -34,17 +34,20 @@ def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
             fields = line.split("\t")
             url = fields[-1].strip()
             if len(fields) != 2 or not re.match(r"https?://\S+$", url):
-                problems.add("bad row", where, f"{line[:60]!r} is not `caption<TAB>url`", "correct the line")
+                problems.add("bad row", where, f"{shortened(line)} is not `caption<TAB>url`", "correct the line")
                 continue
             stem = photo_stem(url)
-            if stem in records:
+            if stem in entries:
                 problems.add(
-                    "duplicate id", where, f"{url} is also at {records[stem].where}", "remove one of the lines"
+                    "duplicate id",
+                    where,
+                    f"{shortened(url)} is also at {entries[stem].where}",
+                    "remove one of the lines",
                 )
             elif not tidy(fields[0]):
-                problems.add("empty caption", where, f"{url} has no caption", "write one or remove the line")
+                problems.add("empty caption", where, f"{shortened(url)} has no caption", "write one or remove the line")
             else:
                 candidates = tuple(folder / (stem + suffix) for folder in folders for suffix in SUFFIXES)
                 split = named[0] if named else None
-                records[stem] = PhotoEntry(stem, candidates, where, split, [CaptionText(tidy(fields[0]))])
-    return records.values()
+                entries[stem] = PhotoEntry(stem, candidates, where, split, [CaptionText(tidy(fields[0]))])
+    return entries.values()

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data.examples import CaptionText, DataProblems, DatasetError, PhotoEntry
-from data.formats.text import read_lines, tidy
+from data.formats.text import read_lines, shortened, tidy
 from data.photos import safe_name
 
 TOKENS = "Flickr8k.token.txt"
@@ -23,10 +23,10 @@ def matches(path: Path) -> bool:
 
 
 def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
-    """Records in the order of the caption file. A photo in none of the three lists is a training photo: the lists leave
+    """Entries in the order of the caption file. A photo in none of the three lists is a training photo: the lists leave
     out 91 of the 8,091, and only what is marked dev or test must stay unseen."""
     splits = read_splits(path, problems)
-    records: dict[str, PhotoEntry] = {}
+    entries: dict[str, PhotoEntry] = {}
     for file, language in [(path / TOKENS, "en"), *translations(path)]:
         seen = set()
         for where, line in read_lines(file, problems):
@@ -34,23 +34,23 @@ def read(path: Path, problems: DataProblems) -> Iterable[PhotoEntry]:
             name, hash_sign, number = key.partition("#")
             if not (tab and hash_sign and number.strip().isdigit()) or safe_name(name) is None:
                 problems.add(
-                    "bad row", where, f"{line[:60]!r} is not `photo.jpg#number<TAB>caption`", "correct the line"
+                    "bad row", where, f"{shortened(line)} is not `photo.jpg#number<TAB>caption`", "correct the line"
                 )
             elif name == NEVER_RELEASED:
                 continue
             elif key in seen:
-                problems.add("duplicate id", where, f"{key} is there twice", "remove one of the two lines")
+                problems.add("duplicate id", where, f"{shortened(key)} is there twice", "remove one of the two lines")
             elif not tidy(text):
-                problems.add("empty caption", where, f"{key} has no caption", "write one or remove the line")
+                problems.add("empty caption", where, f"{shortened(key)} has no caption", "write one or remove the line")
             else:
                 seen.add(key)
                 split = splits.get(name, ("train",))[0]
-                record = records.setdefault(name, PhotoEntry(name, (path / PHOTOS / name,), where, split))
-                record.captions.append(CaptionText(tidy(text), language))
+                entry = entries.setdefault(name, PhotoEntry(name, (path / PHOTOS / name,), where, split))
+                entry.captions.append(CaptionText(tidy(text), language))
     for name, (_, where) in splits.items():
-        if name not in records:
+        if name not in entries:
             problems.add("bad row", where, f"{name} has no caption in {TOKENS}", "add its captions or remove the line")
-    return records.values()
+    return entries.values()
 
 
 def translations(path: Path) -> list[tuple[Path, str]]:
@@ -70,7 +70,7 @@ def read_splits(path: Path, problems: DataProblems) -> dict[str, tuple[str, str]
         for where, line in read_lines(path / file, problems):
             name = line.strip()
             if safe_name(name) is None:
-                problems.add("bad row", where, f"{line[:60]!r} is not a photo's name", "correct the line")
+                problems.add("bad row", where, f"{shortened(line)} is not a photo's name", "correct the line")
             elif name in splits:
                 problems.add("duplicate id", where, f"{name} is also at {splits[name][1]}", "keep it in one list only")
             else:

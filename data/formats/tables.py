@@ -2,7 +2,7 @@
 
 Kaggle: `captions.txt` with the photos in `Images/`. Public space: `captions.csv` (or any `NAME.csv` given by its
 path) with the photos beside it or in `images/`, and other languages in `captions.<language>.csv`; its captions are
-guides. Neither says which photo is on which side, so the split is ours.
+guides. Neither says which photo is in which split, so the split is ours.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from data.examples import CaptionText, DataProblems, PhotoEntry
-from data.formats.text import read_rows, tidy
+from data.formats.text import read_rows, shortened, tidy
 from data.photos import safe_name
 
 HEADER = ("image", "caption")
@@ -41,17 +41,19 @@ def read_public_space(path: Path, problems: DataProblems) -> Iterable[PhotoEntry
 def read_tables(
     tables: list[tuple[Path, str]], style: str, folders: tuple[Path, ...], problems: DataProblems
 ) -> Iterable[PhotoEntry]:
-    """Records of all (file, language) tables together, a photo of the same name being the same photo in each."""
-    records: dict[str, PhotoEntry] = {}
+    """Entries of all (file, language) tables together, a photo of the same name being the same photo in each."""
+    entries: dict[str, PhotoEntry] = {}
     for file, language in tables:
         for where, (image, text) in read_rows(file, HEADER, problems):
             name = safe_name(image)
             if name is None:
-                problems.add("bad row", where, f"{image!r} is not a photo's name inside the set's folder", "correct it")
+                problems.add(
+                    "bad row", where, f"{shortened(image)} is not a photo's name inside the set's folder", "correct it"
+                )
             elif not tidy(text):
                 problems.add("empty caption", where, f"{name} has no caption", "write one or remove the line")
             else:
                 candidates = tuple(folder / name for folder in folders)
-                record = records.setdefault(name, PhotoEntry(name, candidates, where))
-                record.captions.append(CaptionText(tidy(text), language, style))
-    return records.values()
+                entry = entries.setdefault(name, PhotoEntry(name, candidates, where))
+                entry.captions.append(CaptionText(tidy(text), language, style))
+    return entries.values()

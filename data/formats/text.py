@@ -1,10 +1,14 @@
-"""Reading text files line by line, with line numbers, and CSV rows with their header checked."""
+"""Text files line by line with line numbers, CSV rows with their header checked, JSON, and what messages quote."""
 
 import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from data.examples import DataProblems, DatasetError
+
+QUOTED = 80  # characters of a value in a message
 
 
 def read_lines(path: Path, problems: DataProblems) -> Iterator[tuple[str, str]]:
@@ -37,7 +41,7 @@ def read_rows(path: Path, header: tuple[str, ...], problems: DataProblems) -> It
         problems.add(
             "wrong header",
             where,
-            f"the header is {first[:60]!r}, not {expected!r}",
+            f"the header is {shortened(first)}, not {expected!r}",
             f"make {expected!r} the first line",
         )
         return
@@ -59,5 +63,31 @@ def read_rows(path: Path, header: tuple[str, ...], problems: DataProblems) -> It
 
 
 def tidy(text: str) -> str:
-    """The text with every run of white space as one blank, none at the ends."""
-    return " ".join(text.split())
+    """The text with every run of white space as one blank, none at the ends; what is not Unicode becomes `?`."""
+    return " ".join(text.encode("utf-8", "replace").decode().split())
+
+
+def shortened(value: object) -> str:
+    """The value as a message quotes it, on one line and not too long."""
+    shown = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return shown if len(shown) <= QUOTED else f"{shown[:QUOTED]}..."
+
+
+class NotJson(ValueError):
+    """`line`, from 1, and `reason`: why a text is not JSON."""
+
+    def __init__(self, line: int, reason: str):
+        super().__init__(f"{reason} at line {line}")
+        self.line, self.reason = line, reason
+
+
+def parse_json(text: str) -> Any:
+    """Raises NotJson, also for numbers and nesting that Python does not read."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise NotJson(error.lineno, f"{error.msg} at column {error.colno}") from None
+    except ValueError:  # Python reads no integer of more than 4,300 digits
+        raise NotJson(1, "a number has too many digits") from None
+    except RecursionError:
+        raise NotJson(1, "it is nested too deeply") from None

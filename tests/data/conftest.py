@@ -91,12 +91,18 @@ def start_set(kind: str, folder: Path) -> SmallSet:
     name, start = files[kind]
     (folder / name).write_text(start)
     if kind == "flickr8k":
-        for side in ("train", "dev", "test"):
-            (folder / f"Flickr_8k.{side}Images.txt").write_text("")
+        for split in ("train", "dev", "test"):
+            (folder / f"Flickr_8k.{split}Images.txt").write_text("")
     return SmallSet(kind, folder, folder / name)
 
 
 KINDS = ("flickr8k", "flickr8k-kaggle", "imagefolder", "public-space", "coco", "conceptual")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory, monkeypatch) -> None:
+    """A cache folder of each test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
 
 @pytest.fixture(params=KINDS)

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from data.datasets import DatasetError, read_dataset
 
@@ -14,6 +15,7 @@ def assert_refused_and_skippable(small_set, kind: str, where: str, *words: str) 
     sentence = str(refused.value)
     assert sentence.startswith(f"{where}: ")
     assert "; " in sentence and "\n" not in sentence and "--skip-bad" in sentence
+    assert len(sentence) < 500 + 3 * len(str(small_set.folder))
     for word in words:
         assert word in sentence
     left = read_dataset(small_set.folder, skip_bad=True)
@@ -58,6 +60,20 @@ def test_truncated_photo(small_set, photo_bytes):
     assert len(read_dataset(small_set.folder, check_photos=False)) == 4
 
 
+def test_photo_of_a_format_that_training_does_not_decode(small_set):
+    where = small_set.add_caption("map.jpg", "a map").replace("annotations[3]", "images[3]")
+    small_set.photo_path("map.jpg").parent.mkdir(exist_ok=True)
+    Image.new("RGB", (8, 8)).save(small_set.photo_path("map.jpg"), "BMP")
+    assert_refused_and_skippable(small_set, "unreadable photo", where, "it is no JPEG, PNG, WebP, GIF, HEIC or AVIF")
+
+
+def test_caption_that_is_not_unicode_is_mended(new_set, photo_bytes):
+    small_set = new_set("imagefolder")
+    small_set.add_photo("p9.jpg", photo_bytes(9))
+    small_set.add_line('{"file_name": "p9.jpg", "caption": "a \\ud800 dog"}')
+    assert read_dataset(small_set.folder).examples[-1].captions[0].text == "a ? dog"
+
+
 def test_text_named_jpg(small_set):
     where = small_set.add_caption("text.jpg", "words in disguise").replace("annotations[3]", "images[3]")
     small_set.add_photo("text.jpg", b"this is not a photo")
@@ -78,7 +94,12 @@ def test_photo_outside_the_set_is_a_bad_row(new_set, photo_bytes, kind):
 
 
 BAD_LINES = {
-    "flickr8k": ["p9.jpg a caption without key", "p9.jpg#one\ta caption", "#0\ta caption"],
+    "flickr8k": [
+        "p9.jpg a caption without key",
+        "p9.jpg#one\ta caption",
+        "#0\ta caption",
+        "a/" * 4000 + "p.jpg#0\ta caption",
+    ],
     "flickr8k-kaggle": ["p9.jpg", "p9.jpg,a dog, a cat", '"p9.jpg,a dog', 'p0.jpg,"a dog', ",a dog"],
     "public-space": ["p9.jpg", "p9.jpg,a dog, a cat", '"p9.jpg,a dog', 'p0.jpg,"a dog', ",a dog"],
     "imagefolder": [
@@ -93,6 +114,15 @@ BAD_LINES = {
         '{"file_name": "p9.jpg", "caption": "a dog", "split": "exam"}',
         '{"file_name": "p9.jpg", "caption": "a dog", "split": ["test"]}',
         '{"file_name": "p9.jpg", "caption": "a dog", "labels": "dog"}',
+        '{"file_name": "p9.jpg", "captions": [{"text": "a dog", "by": 7}]}',
+        '{"file_name": "p9.jpg", "label": 7}',
+        '{"file_name": "p9.jpg", "caption": "a dog", "id": ' + "9" * 5000 + "}",
+        '{"file_name": "p9.jpg", "caption": "a dog", "split": ' + "9" * 4000 + "}",
+        '{"file_name": "p9.jpg", "caption": ' + "[" * 100_000,
+        '{"file_name": "' + "a/" * 4000 + 'p.jpg", "caption": "a dog"}',
+        '{"file_name": "' + "a" * 300 + '.jpg", "caption": "a dog"}',
+        '{"file_name": "p\\u0000.jpg", "caption": "a dog"}',
+        '{"file_name": "p\\ud800.jpg", "caption": "a dog"}',
     ],
     "conceptual": ["a dog", "a dog\tno address", "caption\turl", "a dog\tthere\thttp://photos.example/p9.jpg"],
 }
@@ -124,6 +154,8 @@ def test_line_that_is_not_utf8(new_set, kind):
         ({"images": {"file_name": "p9.jpg"}}, "images[3]"),
         ({"images": "p9.jpg"}, "images[3]"),
         ({"images": {"id": 999, "file_name": "../outside.jpg"}}, "images[3]"),
+        ({"images": {"id": 999, "file_name": "a/" * 4000 + "p.jpg"}}, "images[3]"),
+        ({"annotations": {"image_id": "9" * 5000, "caption": "a dog"}}, "annotations[3]"),
         # The captions of an image that is refused are not counted again.
         ({"images": {"id": 999}, "annotations": {"image_id": 999, "caption": "a dog"}}, "images[3]"),
     ],
@@ -183,6 +215,8 @@ def test_wrong_header_of_a_translation_leaves_the_rest(new_set):
     ("content", "message"),
     [
         ('{"images": [],\n "annotations": [}', r"captions\.json:2: this is not JSON"),
+        ('{"images": [' + "9" * 5000 + "]}", r"captions\.json:1: this is not JSON \(a number has too many digits\)"),
+        ("[" * 100_000, r"captions\.json:1: this is not JSON \(it is nested too deeply\)"),
         ('{"images": []}', r"captions\.json:1: `images` and `annotations` are not both there"),
         ("[]", r"captions\.json:1: `images` and `annotations` are not both there"),
     ],

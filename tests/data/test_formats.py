@@ -9,8 +9,8 @@ from data.datasets import CaptionText, DatasetError, read_dataset
 
 def test_flickr8k_splits_come_from_its_lists(new_set):
     flickr = new_set("flickr8k", photos=4)
-    for side, name in (("train", "p0.jpg"), ("dev", "p1.jpg"), ("test", "p2.jpg")):
-        (flickr.folder / f"Flickr_8k.{side}Images.txt").write_text(name + "\n")
+    for split, name in (("train", "p0.jpg"), ("dev", "p1.jpg"), ("test", "p2.jpg")):
+        (flickr.folder / f"Flickr_8k.{split}Images.txt").write_text(name + "\n")
     found = read_dataset(flickr.folder)
     assert {example.id: example.split for example in found} == {
         "p0.jpg": "train",
@@ -112,7 +112,7 @@ def test_vizwiz_rejected_and_canned_captions_are_left_out(new_set):
         (("train.json", "val.json"), ("images/train", "images/val")),
     ],
 )
-def test_coco_and_vizwiz_layouts_say_their_sides(tmp_path, photo_bytes, names, folders):
+def test_coco_and_vizwiz_layouts_name_their_splits(tmp_path, photo_bytes, names, folders):
     for number, (name, folder) in enumerate(zip(names, folders, strict=True)):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / f"p{number}.jpg").write_bytes(photo_bytes(number))
@@ -141,7 +141,7 @@ def test_vizwiz_test_file_without_captions(tmp_path, photo_bytes):
         read_dataset(tmp_path / "test.json")
 
 
-def test_conceptual_sides_from_the_released_names(new_set):
+def test_conceptual_splits_from_the_published_names(new_set):
     conceptual = new_set("conceptual", photos=1)
     table = conceptual.file.rename(conceptual.folder / "Validation_GCC-1.1.0-Validation.tsv")
     conceptual.photo_path("p0.jpg").parent.rename(table.with_suffix(""))
@@ -156,8 +156,9 @@ def test_imagefolder_captions_by_language_and_style(tmp_path, photo_bytes):
         {"text": "careful, a pothole is ahead", "lang": "en", "style": "guide"},
         {"text": "hati-hati, ada lubang di depan", "lang": "id", "style": "guide"},
         "a hole",
+        {"text": "a pit", "by": "person"},
     ]
-    row = {"file_name": "./images/a.jpg", "split": "val", "captions": captions, "labels": ["pothole"], "boxes": [1]}
+    row = {"file_name": "./images/a.jpg", "split": "val", "captions": captions, "labels": ["pothole"]}
     (tmp_path / "metadata.jsonl").write_text(json.dumps(row) + "\n\n")
     (example,) = read_dataset(tmp_path)
     assert example.id == "images/a.jpg"
@@ -168,15 +169,42 @@ def test_imagefolder_captions_by_language_and_style(tmp_path, photo_bytes):
         CaptionText("careful, a pothole is ahead", "en", "guide"),
         CaptionText("hati-hati, ada lubang di depan", "id", "guide"),
         CaptionText("a hole"),
+        CaptionText("a pit", by="person"),
     )
+    assert example.details == {}
+
+
+def test_imagefolder_keeps_what_the_set_says_beside_captions(new_set, photo_bytes):
+    made = new_set("imagefolder", photos=0)
+    details = {
+        "facts": {"stairs": "up", "handrail": "none seen"},
+        "state": ["door open"],
+        "boxes": [{"label": "door", "box": [0.1, 0.2, 0.3, 0.4]}],
+        "objects": [{"label": "bowl", "score": 0.89, "box": [0, 0, 1, 1]}],
+        "text": "some",
+        "source": "somebody",
+    }
+    made.add_photo("a.jpg", photo_bytes(1))
+    made.add_line(json.dumps({"file_name": "a.jpg", "captions": ["a door"], "labels": ["door"], **details}))
+    (example,) = read_dataset(made.folder)
+    assert example.details == details and example.labels == ("door",)
+    assert {example} == {example}  # hashable, as before
+
+
+def test_imagefolder_photo_with_a_label_needs_no_caption(new_set, photo_bytes):
+    made = new_set("imagefolder", photos=0)
+    made.add_photo("note.jpg", photo_bytes(1))
+    made.add_line(json.dumps({"file_name": "note.jpg", "split": "test", "label": "200 rupees"}))
+    (example,) = read_dataset(made.folder)
+    assert example.labels == ("200 rupees",) and example.captions == () and example.split == "test"
 
 
 def test_imagefolder_split_folders_and_text_column(tmp_path, photo_bytes):
     rows = []
-    for number, side in enumerate(("train", "validation", "test")):
-        (tmp_path / side).mkdir()
-        (tmp_path / side / "a.jpg").write_bytes(photo_bytes(number))
-        rows.append(json.dumps({"file_name": f"{side}/a.jpg", "text": f"a photo for {side}"}))
+    for number, split in enumerate(("train", "validation", "test")):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "a.jpg").write_bytes(photo_bytes(number))
+        rows.append(json.dumps({"file_name": f"{split}/a.jpg", "text": f"a photo for {split}"}))
     (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
     assert [example.split for example in read_dataset(tmp_path)] == ["train", "dev", "test"]
 

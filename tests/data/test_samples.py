@@ -1,4 +1,4 @@
-"""The pictures that come with the project: readable, small, told in both languages, each with source and terms."""
+"""The pictures that come with the project: readable, small, captioned in both languages, each with source and terms."""
 
 import json
 from pathlib import Path
@@ -16,12 +16,12 @@ def test_samples_are_a_whole_set():
     assert {example.split for example in samples} == {"train", "dev", "test"}
     assert {example.path for example in samples} == set(SAMPLES.glob("*.jpg"))
     for example in samples:
-        told = {(caption.language, caption.style) for caption in example.captions}
-        assert {("en", "caption"), ("en", "long"), ("id", "caption")} <= told
-        assert (("en", "guide") in told) == (("id", "guide") in told)
+        captioned = {(caption.language, caption.style) for caption in example.captions}
+        assert {("en", "caption"), ("en", "long"), ("id", "caption")} <= captioned
+        assert (("en", "guide") in captioned) == (("id", "guide") in captioned)
 
 
-def test_samples_are_small_and_bear_no_metadata():
+def test_samples_are_small_and_have_no_metadata():
     files = list(SAMPLES.iterdir())
     assert sum(file.stat().st_size for file in files) <= 600_000
     for file in SAMPLES.glob("*.jpg"):

@@ -11,7 +11,7 @@ OURS = ("flickr8k-kaggle", "public-space", "imagefolder", "coco", "conceptual")
 
 
 @pytest.mark.parametrize("kind", OURS)
-def test_no_photo_is_on_two_sides(new_set, photo_bytes, kind):
+def test_no_photo_is_in_two_splits(new_set, photo_bytes, kind):
     """Forty photos, each in the set twice under two names, and with two captions a name where the format has such."""
     made = new_set(kind, photos=40)
     for number in range(40):
@@ -44,7 +44,7 @@ def test_adding_photos_and_names_moves_no_other(new_set, photo_bytes, kind):
     assert {photo: after[photo] for photo in before} == before
 
 
-def test_same_photos_in_two_formats_are_on_the_same_sides(new_set):
+def test_same_photos_in_two_formats_are_in_the_same_splits(new_set):
     """So a photo of one set cannot be tested on after it was trained on through another."""
     one, two = new_set("flickr8k-kaggle", photos=30), new_set("public-space", photos=30)
     sets = read_datasets([one.folder, two.folder], seed=3)
@@ -72,21 +72,21 @@ def crossing_flickr8k(new_set, photo_bytes):
     return flickr
 
 
-def test_copy_on_two_sides_of_given_lists_is_refused(crossing_flickr8k):
+def test_copy_in_two_given_lists_is_refused(crossing_flickr8k):
     with pytest.raises(
         DatasetError, match=r"token.txt:2: p1.jpg is marked train, but it is the same photo as copy.jpg"
     ):
         read_dataset(crossing_flickr8k.folder)
 
 
-def test_copy_on_two_sides_of_given_lists_stays_where_it_is_measured(crossing_flickr8k):
+def test_copy_in_two_given_lists_stays_where_it_is_measured(crossing_flickr8k):
     left = read_dataset(crossing_flickr8k.folder, skip_bad=True)
     assert {example.id: example.split for example in left} == {"p0.jpg": "train", "copy.jpg": "test", "p2.jpg": "test"}
     assert "skipped 1: 1 photo in two splits" in left.report
     check_splits(left)
 
 
-def test_copy_of_a_photo_with_a_given_side_follows_it(new_set, photo_bytes):
+def test_copy_of_a_photo_with_a_given_split_follows_it(new_set, photo_bytes):
     made = new_set("imagefolder", photos=0)
     for number in range(20):
         for name in (f"a{number}.jpg", f"b{number}.jpg"):
@@ -96,7 +96,7 @@ def test_copy_of_a_photo_with_a_given_side_follows_it(new_set, photo_bytes):
     assert {example.split for example in read_dataset(made.folder)} == {"dev"}
 
 
-def test_copy_on_two_sides_across_sets_is_refused(new_set):
+def test_copy_in_two_splits_across_sets_is_refused(new_set):
     flickr, table = new_set("flickr8k"), new_set("public-space")
     (flickr.folder / "Flickr_8k.trainImages.txt").write_text("p0.jpg\np1.jpg\np2.jpg\n")
     tested = read_dataset(table.folder, split="test")
@@ -107,7 +107,7 @@ def test_copy_on_two_sides_across_sets_is_refused(new_set):
         check_splits([*read_dataset(flickr.folder), *tested])
 
 
-def test_side_cannot_be_forced_on_a_set_with_its_own(new_set):
+def test_split_cannot_be_forced_on_a_set_with_its_own(new_set):
     flickr = new_set("flickr8k")
     with pytest.raises(DatasetError, match="says itself which photo is train; leave the split out"):
         read_dataset(flickr.folder, split="train")

@@ -1,12 +1,18 @@
-"""The captioning loss is that of each sentence alone, whatever the company and the padding."""
+"""The captioning loss is that of each sentence alone, whatever else is in the batch; what dev scores measure."""
+
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from data.datasets import CaptionText, Example
+from model.caption.tokenizer import CaptionTokenizer, Gpt2Tokenizer
 from model.clip.features import ImageFeatures
+from tests.model.original import gpt2_tokenizer
 from tests.model.tiny import clipcap, tokenizer
-from training.captioning import caption_loss, row_losses, sample_captions
+from training.captioning import caption_loss, dev_groups, row_losses, sample_captions, supported_captions
+from training.corpus import Captioned, Sentence, languages_and_styles, sentences_of
 
 WORDS = tokenizer()
 # Of three photos: two sentences, one and three.
@@ -48,8 +54,51 @@ def test_training_on_a_caption_makes_it_likelier():
     assert caption_loss(model, features, SENTENCES, WORDS) < 0.5 * before
 
 
-def test_drawn_takes_each_sentence_at_most_once():
+def test_each_sentence_is_sampled_at_most_once():
     own = [[i] for i in range(9)]
     assert sorted(sample_captions(own, 20, (0, 1))) == own
     assert sample_captions(own, 4, (0, 1)) == sample_captions(own, 4, (0, 1)) != sample_captions(own, 4, (0, 2))
     assert len({tuple(s) for s in sample_captions(own, 4, (0, 1))}) == 4
+
+
+def photo(*sentences: tuple[str, str]) -> Captioned:
+    """One with a sentence in each (language, style)."""
+    own = tuple(Sentence("a dog", language, style) for language, style in sentences)
+    return Captioned("set/1", Example("1", Path("1.jpg"), (), "dev"), own)
+
+
+def test_captions_are_those_that_the_tokenizer_can_be_asked_for():
+    photos = [photo(("en", "caption"), ("id", "guide")), photo(("fr", "caption")), photo(("en", "guide"))]
+    of = {len(kept.sentences): kept for kept in supported_captions(photos, WORDS)}
+    assert set(of) == {1, 2} and of[2] == photos[0]
+    english = supported_captions(photos, Gpt2Tokenizer(gpt2_tokenizer()))  # one style: a guide is learned as a caption
+    assert [[(s.language, s.style) for s in kept.sentences] for kept in english] == [[("en", "caption")]] * 2
+    plain = CaptionTokenizer.train(["a dog"] * 9, 300, ["en", "fr"], ["caption", "long"])
+    kept = supported_captions(photos, plain)
+    assert [s.language for p in kept for s in p.sentences] == ["en", "fr"]
+
+
+def test_dev_groups_are_languages_and_styles():
+    photos = [photo(("id", "caption"), ("en", "guide"), ("en", "guide")), photo(("en", "guide"))]
+    assert dev_groups(photos) == {("en", "guide"): [0, 1], ("id", "caption"): [0]}
+
+
+def test_languages_come_from_the_captions_in_a_fixed_order():
+    sentences = [Sentence("x", language, style) for language, style in
+                 (("sw", "guide"), ("id", "caption"), ("fr", "guide"), ("en", "guide"))]  # fmt: skip
+    assert languages_and_styles(sentences) == (("en", "id", "fr", "sw"), ("caption", "guide"))
+
+
+def test_captions_as_they_are_trained_on():
+    long = "a " * 15 + "dog"
+    captions = [
+        CaptionText("A dog.", "en-US"),
+        CaptionText(long, "en"),
+        CaptionText("a step up, keep to the right", "en", "guide"),
+        CaptionText("keep to the right", "en", "guide"),
+    ]
+    assert sentences_of(captions) == [
+        Sentence("a dog"),
+        Sentence(long, style="long"),
+        Sentence("a step up", style="guide"),
+    ]

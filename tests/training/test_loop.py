@@ -1,4 +1,4 @@
-"""The training loop: what was broken off goes on to the same result, and the numbers are kept."""
+"""The training loop: an interrupted run is resumed to the same result, and the numbers are kept."""
 
 import json
 from dataclasses import replace
@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from training.loop import LoopOptions, fit, learning_rate_at
+from training.loop import Trainer, learning_rate_at
+from training.loop_options import LoopOptions
 
-STEPS, STOP_AFTER = 7, 10
+pytestmark = pytest.mark.training
+STEPS = 7
 
 
 class Interrupted(Exception):
@@ -18,8 +20,8 @@ class Interrupted(Exception):
 
 
 def run(options: LoopOptions, stop_at: int | None = None, scores: tuple[float, ...] = (), **more) -> nn.Module:
-    """Train a small network with dropout; `stop_at`: break off at that step, as a kill would. `scores`: what the dev
-    set says after each epoch."""
+    """Train a small network with dropout; `stop_at`: stop at that step, as a kill would. `scores`: the dev score after
+    each epoch."""
     torch.manual_seed(options.seed)
     model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 1))
     count = 0
@@ -38,12 +40,12 @@ def run(options: LoopOptions, stop_at: int | None = None, scores: tuple[float, .
         return {"loss": ((model(x)[:, 0] - x.sum(1)) ** 2).mean()}
 
     def validate(average):
-        told = {"dev_weight": float(average[0].weight.detach().abs().sum())}
-        return told | ({"score": scores[len(features) - 1]} if scores else {})
+        numbers = {"dev_weight": float(average[0].weight.detach().abs().sum())}
+        return numbers | ({"score": scores[len(features) - 1]} if scores else {})
 
     features = []  # epochs begun
     groups = [{"params": list(model.parameters())}]
-    return fit(model, groups, batches, STEPS, loss_of, options, validate=validate, best_by="score", **more)
+    return Trainer(model, groups, batches, STEPS, loss_of, options, validate=validate, best_by="score", **more).fit()
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def options(tmp_path):
 
 
 @pytest.mark.parametrize("stop_at", [3, 7, 10, 20])
-def test_resume_gives_the_unbroken_result(options, tmp_path, stop_at):
+def test_resume_gives_the_uninterrupted_result(options, tmp_path, stop_at):
     whole = run(replace(options, out=tmp_path / "whole"))
     with pytest.raises(Interrupted):
         run(options, stop_at)
@@ -91,6 +93,33 @@ def test_a_damaged_state_is_one_sentence(options, size):
         run(replace(options, resume=True))
 
 
+def full_disk(state, path):
+    path.write_bytes(b"the beginning")
+    raise RuntimeError("[enforce fail at inline_container.cc:664] . unexpected pos 64 vs 0\nmore")
+
+
+def test_full_disk_is_one_sentence_and_leaves_the_last_checkpoint(options, monkeypatch):
+    run(replace(options, until=1))
+    before = (options.out / "state.pt").read_bytes()
+    monkeypatch.setattr("torch.save", full_disk)
+    with pytest.raises(click.ClickException, match="state.pt cannot be written .*; make room and continue with --res"):
+        run(replace(options, resume=True))
+    assert (options.out / "state.pt").read_bytes() == before and not list(options.out.glob("*.tmp"))
+
+
+def test_no_whole_batch_is_refused(options):
+    model = nn.Linear(1, 1)
+    groups = [{"params": list(model.parameters())}]
+    with pytest.raises(click.UsageError, match="less training data than one batch of 16; give more data or a smaller"):
+        Trainer(model, groups, lambda epoch, start: [], 0, lambda x: {}, options)
+
+
+def test_folder_that_cannot_be_made_is_refused(options, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(click.ClickException, match="cannot be written .Not a directory.; make room, or give another"):
+        run(replace(options, out=tmp_path / "file" / "run"))
+
+
 def test_a_new_run_forgets_the_one_before(options):
     run(options)
     with pytest.raises(Interrupted):
@@ -104,7 +133,7 @@ def test_seed_decides(options, tmp_path):
     assert torch.equal(one[0].weight, same[0].weight) and not torch.equal(one[0].weight, other[0].weight)
 
 
-def test_loss_falls_and_curve_is_drawn(options):
+def test_loss_falls_and_curve_is_plotted(options):
     run(replace(options, epochs=40))
     rows = [json.loads(line) for line in (options.out / "numbers.jsonl").read_text().splitlines()]
     losses = [row["loss"] for row in rows if "loss" in row]
@@ -130,8 +159,8 @@ def test_the_best_epoch_is_kept_and_patience_ends_the_run(options, tmp_path):
     assert float(last[0].weight.detach().abs().sum()) == epochs_of(replace(options, out=tmp_path / "all"))[6]
 
 
-def test_parts_of_a_batch_add_up(options, tmp_path):
-    """Without dropout, whose draws depend on the parts."""
+def test_pieces_of_a_batch_add_up(options, tmp_path):
+    """Without dropout, whose random numbers depend on the pieces."""
     torch.manual_seed(0)
     start = nn.Linear(4, 1).state_dict()
 
@@ -146,12 +175,12 @@ def test_parts_of_a_batch_add_up(options, tmp_path):
         def loss_of(x):
             return {"loss": ((model(x)[:, 0] - x.sum(1)) ** 2).sum() / 16}
 
-        return fit(model, [{"params": list(model.parameters())}], batches, STEPS, loss_of,
-                   replace(options, out=tmp_path / out, precision="float32"), **more)  # fmt: skip
+        groups, own = [{"params": list(model.parameters())}], replace(options, out=tmp_path / out, precision="float32")
+        return Trainer(model, groups, batches, STEPS, loss_of, own, **more).fit()
 
-    whole, parts = trained("whole"), trained("parts", parts_of=lambda x: list(x.split(6)))
-    torch.testing.assert_close(whole.weight, parts.weight)
-    first, other = ((tmp_path / out / "numbers.jsonl").read_text() for out in ("whole", "parts"))
+    whole, pieces = trained("whole"), trained("pieces", split_batch=lambda x: list(x.split(6)))
+    torch.testing.assert_close(whole.weight, pieces.weight)
+    first, other = ((tmp_path / out / "numbers.jsonl").read_text() for out in ("whole", "pieces"))
     assert [json.loads(a)["loss"] for a in first.splitlines()] == pytest.approx(
         [json.loads(b)["loss"] for b in other.splitlines()], abs=2e-5
     )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from training.evaluate import caption_scores
 from training.labels import names_label
 from training.metrics import CiderD, recall
+from training.scorers import caption_scores
 
 REFERENCES = [
     ["a dog runs over the grass", "a brown dog is running outside", "the dog plays on a lawn"],
@@ -16,6 +16,7 @@ REFERENCES = [
 CAPTIONS = ["a dog runs on the grass", "two people walk over the street", "a bus at the stop", "a man on a bike"]
 
 
+@pytest.mark.training  # starts Java
 def test_cider_d_equals_pycocoevalcap():
     """With the end of a caption not counted as a word, our CIDEr-D is pycocoevalcap's."""
     import training.metrics as metrics
@@ -40,6 +41,7 @@ def test_cider_d_likes_whole_sentences():
     assert whole > broken > 0
 
 
+@pytest.mark.training
 def test_perfect_captions_score_one():
     scores = caption_scores(REFERENCES, [own[0] for own in REFERENCES])
     assert scores["BLEU-1"] == pytest.approx(1, abs=1e-6) and scores["BLEU-4"] == pytest.approx(1, abs=1e-6)

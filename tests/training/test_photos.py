@@ -8,7 +8,7 @@ from PIL import Image
 
 from data.datasets import Example
 from model.clip.preprocess import MOBILENET
-from training.photos import Augment, PhotoSet, photo_batches
+from training.photos import Augment, PhotoFileError, PhotoSet, photo_batches, photos_in_order
 
 
 @pytest.fixture
@@ -47,3 +47,17 @@ def test_batches_start_where_asked(examples):
 def test_without_augment_the_whole_photo(examples):
     _, pixels = PhotoSet(examples, MOBILENET, None, seed=0)[0, 0]
     assert pixels[:, 0].mean() < 5 and pixels[:, -1].mean() > 250
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_photo_that_vanished_is_one_sentence(examples, workers):
+    examples[4].path.unlink()
+    with pytest.raises(PhotoFileError) as refused:
+        list(photos_in_order(PhotoSet(examples, MOBILENET, None, seed=0), 3, workers))
+    assert str(refused.value) == f"{examples[4].path}: The file cannot be read: No such file or directory."
+
+
+def test_photo_larger_than_a_service_takes_is_trained_on(examples):
+    Image.new("L", (8000, 6500), 200).save(examples[0].path)  # 52 million pixels
+    _, pixels = PhotoSet(examples, MOBILENET, None, seed=0)[0, 0]
+    assert pixels.shape == (224, 224, 3) and (pixels == 200).all()

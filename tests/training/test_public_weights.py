@@ -1,4 +1,4 @@
-"""Training from public weights by name, in one process and in two, as the README tells it: three commands."""
+"""Training from public weights by name, in one process and in two, as docs/training.md shows it."""
 
 import json
 import os
@@ -10,12 +10,16 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "data" / "samples"
 from model.describe import Describer
 from tests.hub_cache import place
 from tests.model import original, published
 from training.pretrained import load_start
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "data" / "samples"
+
+
+pytestmark = [pytest.mark.training, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +64,7 @@ def data(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train(call, data, tmp_path_factory):
-    """Call `train` with more arguments, after `--name` and what may stand before the step."""
+    """Call `training.train` with more arguments; `launch`: what comes before it."""
     embeddings = tmp_path_factory.mktemp("runs") / "embeddings"
     call("training.prepare", "--data", data, "--pair", "clip-rn50x4", "--workers", 0, "--out", embeddings)
 
@@ -81,31 +85,31 @@ def numbers(folder: Path, name: str) -> list[float]:
 def test_three_commands_make_a_captioner(train, tmp_path):
     train(tmp_path / "out", "--freeze-language", "--epochs", 2)
     describer = Describer.load(tmp_path / "out")
-    config = describer.captioner.clipcap.config
+    config = describer.captioner.decoder.clipcap.config
     assert (config.mapper, config.prefix_length, config.embedding_dim) == ("transformer", 4, 24)
     with Image.open(SAMPLES / "coffee.jpg") as photo:
         assert 0 <= describer.describe(photo, "en", "caption").caption.confidence <= 1
 
 
 def test_two_processes_have_the_loss_of_one(train, tmp_path):
-    """And so has one that computes its batch in parts."""
+    """And so has one that computes its batch in pieces."""
     plain = ("--dropout", 0, "--epochs", 3, "--precision", "float32")
     train(tmp_path / "one", *plain)
-    train(tmp_path / "parts", *plain, "--accumulate", 3)
+    train(tmp_path / "pieces", *plain, "--accumulate", 3)
     two = ("accelerate.commands.launch", "--cpu", "--num_processes", 2, "--num_machines", 1, "--mixed_precision", "no",
            "--dynamo_backend", "no", "--num_cpu_threads_per_process", 1, "-m")  # fmt: skip
     train(tmp_path / "two", *plain, launch=two)
     losses = numbers(tmp_path / "one", "loss")
     assert len(losses) >= 3 and losses[-1] < losses[0]
-    assert numbers(tmp_path / "parts", "loss") == pytest.approx(losses, abs=2e-5)
+    assert numbers(tmp_path / "pieces", "loss") == pytest.approx(losses, abs=2e-5)
     assert numbers(tmp_path / "two", "loss") == pytest.approx(losses, abs=2e-5)
     one, other = (load_start(tmp_path / run).clipcap.mapper.linear.weight for run in ("one", "two"))
     assert (one - other).abs().max() < 1e-4
 
 
-def test_too_few_photos_and_wrong_names_are_said(train, call, data, tmp_path):
+def test_too_few_photos_and_wrong_names_are_refused(train, call, data, tmp_path):
     assert "give more photos or a smaller --batch-size" in train(tmp_path / "x", "--batch-size", 500, fails=True)
-    assert "too few photos for 9 parts" in train(tmp_path / "x", "--accumulate", 9, fails=True)
+    assert "too few photos for 9 pieces" in train(tmp_path / "x", "--accumulate", 9, fails=True)
     assert "clip-rn50x4 is no GPT-2" in train(tmp_path / "x", "--language", "clip-rn50x4", fails=True)
     output = call("training.prepare", "--data", data, "--pair", "clip-vit-b32", "--out", tmp_path / "y", fails=True)
-    assert "python -m model.hub pull clip-vit-b32" in output
+    assert "sightline models pull clip-vit-b32" in output

@@ -7,42 +7,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
 from data.embeddings import EmbeddingStore
 from model import checkpoint
 from model.describe import DEFAULT, Describer
-from training import contrastive, evaluate, language, prepare, release, selfcritical, train
+from tests.training.steps import SAMPLES, call, write_set
+from training import contrastive, evaluate, export, language, prepare, selfcritical, train
+from training.contrastive_losses import drop_words
 from training.pretrained import load_start
+from training.scorers import METRICS
 
-SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
-
-
-def call(step, *arguments, fails: bool = False) -> str:
-    result = CliRunner().invoke(step.main, [str(a) for a in arguments])
-    assert (result.exit_code != 0) is fails, result.output + repr(result.exception)
-    if fails:
-        assert "Traceback" not in result.output and not isinstance(result.exception, (ValueError, KeyError))
-    return result.output
+pytestmark = pytest.mark.training
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """The sample photos, copied over and over so that a batch can be filled, all on the training split but three."""
-    folder = tmp_path_factory.mktemp("set")
-    rows = [json.loads(line) for line in (SAMPLES / "metadata.jsonl").read_text().splitlines()]
-    lines = []
-    for turn in range(3):
-        for i, row in enumerate(rows):
-            name = f"{turn}_{row['file_name']}"
-            with Image.open(SAMPLES / row["file_name"]) as photo:
-                photo.convert("RGB").resize((96 + turn, 96)).save(folder / name)
-            lines.append(
-                json.dumps({**row, "file_name": name, "split": ("dev" if i == 1 else "test") if i < 3 else "train"})
-            )
-    (folder / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-    return folder
+    """27 training, 3 dev and 6 test photos."""
+    return write_set(tmp_path_factory.mktemp("set"))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +41,7 @@ def made(data, tmp_path_factory):
     call(train, *common, "--pair", out / "pair", "--language", out / "language", "--epochs", 2, "--captions", 2,
          "--name", "tiny", "--out", out / "captioner", *small)  # fmt: skip
     call(selfcritical, *common, "--start", out / "captioner", "--steps", 2, "--samples", 2, "--out", out / "tuned",
-         "--way", "en/caption", "--way", "id/guide", *small)  # fmt: skip
+         "--task", "en/caption", "--task", "id/guide", *small)  # fmt: skip
     return out
 
 
@@ -77,7 +59,7 @@ def test_embeddings_are_the_pairs(made, data):
     store = EmbeddingStore.open(made / "embeddings")
     assert len(store) == 30 and store.grid.shape[1:] == (16, 1280)
     unit = store.vectors[5] / np.linalg.norm(store.vectors[5])  # they are kept as the tower gives them
-    pair = Describer.load(made / "captioner").pair
+    pair = Describer.load(made / "captioner").embedder
     name, size = store.ids[5].split("/")[1].split()
     assert int(size) == (data / name).stat().st_size
     np.testing.assert_allclose(unit, pair.embed_photos([Image.open(data / name)])[0], atol=1e-4)
@@ -113,7 +95,7 @@ def test_views_are_crops_of_the_training_photos(made, data, tmp_path):
          made / "language", "--epochs", 2, "--batch-size", 8, "--out", tmp_path / "out")  # fmt: skip
 
 
-def test_captions_of_a_photo_are_drawn_together(made, data, tmp_path):
+def test_captions_of_a_photo_become_similar(made, data, tmp_path):
     """From a text file without photos, five lines a photo."""
     lines = [f"{subject} {rest}" for subject in ("a dog", "two men", "a red bus", "a child") for rest in
              ("on a street", "by the road", "near cars", "in the town", "outside")]  # fmt: skip
@@ -134,9 +116,9 @@ def test_captions_of_a_photo_are_drawn_together(made, data, tmp_path):
 
 def test_dropped_words():
     rng = np.random.default_rng(0)
-    assert contrastive.thinned([4, 5, 6, 1], 0.0, rng) == [4, 5, 6, 1]
-    assert contrastive.thinned([4, 5, 6, 1], 1.0, rng) == [4, 1]
-    assert {len(contrastive.thinned([4, 5, 6, 1], 0.4, rng)) for _ in range(50)} == {2, 3, 4}
+    assert drop_words([4, 5, 6, 1], 0.0, rng) == [4, 5, 6, 1]
+    assert drop_words([4, 5, 6, 1], 1.0, rng) == [4, 1]
+    assert {len(drop_words([4, 5, 6, 1], 0.4, rng)) for _ in range(50)} == {2, 3, 4}
 
 
 def test_language_frozen_and_transformer_mapper(made, data, tmp_path):
@@ -144,7 +126,7 @@ def test_language_frozen_and_transformer_mapper(made, data, tmp_path):
          made / "language", "--mapper", "transformer", "--mapper-layers", 1, "--mapper-heads", 2, "--no-grid",
          "--freeze-language", "--epochs", 1, "--batch-size", 8, "--ema", 0, "--out", tmp_path / "out")  # fmt: skip
     before = torch.load(made / "language/language.pt", weights_only=True)["state"]["transformer.wte.weight"]
-    after = Describer.load(tmp_path / "out").captioner.clipcap.gpt.transformer.wte.weight
+    after = Describer.load(tmp_path / "out").captioner.decoder.clipcap.gpt.transformer.wte.weight
     assert torch.equal(before, after)
 
 
@@ -169,33 +151,33 @@ def test_train_resumes_to_the_same_weights(made, data, tmp_path):
     assert (tmp_path / "broken/model.safetensors").read_bytes() == (tmp_path / "whole/model.safetensors").read_bytes()
 
 
-def test_evaluate_writes_json_table_and_sheet(made, data, tmp_path):
+def test_evaluate_writes_json_table_and_report(made, data, tmp_path):
     output = call(
         evaluate, "--data", data, "--model", made / "tuned", "--retrieval", "--out-of-domain", data, "--out", tmp_path
     )
     scores = json.loads((tmp_path / "scores.json").read_text())
-    assert scores["photos"] == 6 and set(scores["captions"]) == set(evaluate.METRICS)
-    for way in ("retrieval", "by words", "fused"):
-        assert 0 <= scores[way]["text_to_image_r1"] <= 100
-    assert set(scores["no good match, library of 3"]) == {
-        "answered_when_there", "and_the_photo_in_it", "refused_when_not_there", "refused_when_strange"
+    assert scores["photos"] == 6 and set(scores["captions"]) == set(METRICS)
+    for ranking in ("retrieval", "by words", "fused"):
+        assert 0 <= scores[ranking]["text_to_image_r1"] <= 100
+    assert set(scores["no good match, 3 photos"]) == {
+        "answered_when_there", "and_the_photo_in_it", "refused_when_not_there", "refused_when_out_of_domain"
     }  # fmt: skip
     assert "BLEU-4" in output and "image_to_text_median" in output
-    sheet = (tmp_path / "sheet.html").read_text()
+    report = (tmp_path / "report.html").read_text()
     rows = [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()]
-    assert sheet.count("<img") == 6 and len(rows) == 6
+    assert report.count("<img") == 6 and len(rows) == 6
     assert all(len(row["references"]) >= 1 for row in rows)
 
 
 def test_errors_are_sentences(made, data, tmp_path):
-    arguments = ("--data", data, "--model", made / "tuned", "--style", "guide")
-    assert "no test photo with a guide" in call(evaluate, *arguments, fails=True)
+    arguments = ("--data", data, "--model", made / "tuned", "--style", "guide", "--split", "dev")
+    assert "no dev photo with a guide in 'en'; try" in call(evaluate, *arguments, fails=True)
     arguments = ("--data", data, "--model", made / "tuned", "--retrieval", "--out-of-domain", tmp_path)
     assert "no captions found" in call(evaluate, *arguments, fails=True)
     assert "there is no folder" in call(evaluate, "--data", data, "--model", tmp_path / "none", fails=True)
     output = call(selfcritical, "--data", data, "--start", made / "captioner", "--embeddings", made / "embeddings",
-                  "--way", "fr/poem", "--out", tmp_path / "x", fails=True)  # fmt: skip
-    assert "no training photo has a caption for fr/poem" in output
+                  "--task", "fr/poem", "--out", tmp_path / "x", fails=True)  # fmt: skip
+    assert "--task fr/poem is not what this captioner can be asked for; use one of en/caption, en/long" in output
     empty = tmp_path / "empty"
     empty.mkdir()
     assert str(empty) in call(language, "--data", empty, "--out", tmp_path / "x", fails=True)
@@ -223,25 +205,25 @@ def test_a_checkpoint_is_trained_on(made, data, tmp_path):
     assert "config.json is missing" in output
 
 
-def test_release_halves_and_names(made, tmp_path):
-    call(release, "--start", made / "tuned", "--name", "small one", "--beams", 2, "--least-cosine", 0.3,
+def test_export_halves_and_names(made, tmp_path):
+    call(export, "--start", made / "tuned", "--name", "small one", "--beams", 2, "--least-cosine", 0.3,
          "--out", tmp_path / "out")  # fmt: skip
     whole, half = ((folder / "model.safetensors").stat().st_size for folder in (made / "tuned", tmp_path / "out"))
     describer = Describer.load(tmp_path / "out")
-    assert half < 0.51 * whole and describer.name == "small one" and describer.captioner.options.beams == 2
-    assert describer.about.least_cosine == 0.3
-    call(release, "--start", made / "tuned", "--name", "x", "--beams", 0, "--out", tmp_path / "bad", fails=True)
+    assert half < 0.51 * whole and describer.info.name == "small one" and describer.captioner.decoder.options.beams == 2
+    assert describer.space.least_cosine == 0.3
+    call(export, "--start", made / "tuned", "--name", "x", "--beams", 0, "--out", tmp_path / "bad", fails=True)
     assert not (tmp_path / "bad").exists()
 
 
-def test_release_takes_the_mean_of_several(made, tmp_path):
+def test_export_takes_the_mean_of_several(made, tmp_path):
     other = checkpoint.load(made / "captioner")
     with torch.no_grad():
         for weight in (*other.pair.parameters(), *other.captioner.clipcap.parameters()):
             weight += 1
     checkpoint.save(tmp_path / "other", "other", other.pair, other.captioner, torch.float32)
     starts = ("--start", made / "captioner", "--start", tmp_path / "other")
-    call(release, *starts, "--name", "mean", "--out", tmp_path / "out")
+    call(export, *starts, "--name", "mean", "--out", tmp_path / "out")
     one, mean = checkpoint.load(made / "captioner"), checkpoint.load(tmp_path / "out")
     for before, after in ((one.pair, mean.pair), (one.captioner.clipcap, mean.captioner.clipcap)):
         before, after = before.state_dict(), after.state_dict()
@@ -250,7 +232,7 @@ def test_release_takes_the_mean_of_several(made, tmp_path):
         for name in weights:  # the output layer too, which is the token embedding
             assert torch.allclose(after[name], before[name] + 0.5, rtol=1e-3, atol=1e-3), name
     others = ("--start", made / "captioner", "--start", DEFAULT, "--name", "x", "--out", tmp_path / "x")
-    assert "of different shapes" in call(release, *others, fails=True) and not (tmp_path / "x").exists()
+    assert "of different shapes" in call(export, *others, fails=True) and not (tmp_path / "x").exists()
 
 
 def test_embeddings_of_another_pair_are_refused(made, data, tmp_path):
