@@ -41,12 +41,13 @@ $(VENV)/.dev: pyproject.toml constraints.txt $(VENV)/.runtime
 	$(PIP) -c constraints.txt -e '.[dev]'
 	@touch $@
 
+RUNS ?= runs
+
 train: $(VENV)/.dev
 	@test -d "$(DATA)" || { echo "Say where the data is: make train DATA=FOLDER"; exit 1; }
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" DATA="$(DATA)" recipes/sightline-small-4.sh
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" DATA="$(DATA)" RUNS="$(RUNS)" recipes/sightline-small-4.sh
 
 # The figures of the model card, from the test splits.
-RUNS ?= runs
 SCORE = $(PY) -m training.evaluate --out $(RUNS)/scores
 
 evaluate: $(VENV)/.dev

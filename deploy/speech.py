@@ -45,7 +45,7 @@ class Speech:
 class Speaker:
     """Speaks one text after the other, asked from any number of threads.
 
-    The process starts with the first text, is started again when it has died or hangs, and ends with `close` or with the
+    The process starts with the first text, again when it has died or hangs, and ends with `close` or with the
     process that made it, however that one ends: its end of the socket closes then.
     """
 

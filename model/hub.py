@@ -1,9 +1,9 @@
 """Names -> files: public weights that Sightline can run, from the hub's cache or, when asked by name, downloaded there.
 
 The cache is the hub's own, with its variables (HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE); a download has a
-temporary name until it is complete, is resumed after an interruption, and is checked against the sha256 that the hub publishes
-for it. A pinned name is pulled at its pinned revision and checked against the pinned sha256 as well: `pin` keeps
-both, of what was pulled, in the user's configuration folder.
+temporary name until it is complete, is resumed after an interruption, and is checked against the sha256 that the hub
+publishes for it. A pinned name is pulled at its pinned revision and checked against the pinned sha256 as well: `pin`
+keeps both, of what was pulled, in the user's configuration folder.
 """
 
 import errno

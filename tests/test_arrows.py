@@ -102,6 +102,7 @@ def import_with_blocked(module: str, blocked: set[str], folder: Path) -> subproc
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("module", "blocked"),
     [
@@ -126,7 +127,14 @@ def test_the_block_holds(tmp_path):
 
 @pytest.mark.parametrize(
     "module",
-    ["deploy.cli", "deploy.bulk", "deploy.describe_command", "deploy.describing", "deploy.searching", "deploy.services"],
+    [
+        "deploy.cli",
+        "deploy.bulk",
+        "deploy.describe_command",
+        "deploy.describing",
+        "deploy.searching",
+        "deploy.services",
+    ],
 )
 def test_the_application_layer_and_the_terminal_import_no_web(module, tmp_path):
     web = {"flask", "apiflask", "werkzeug", "gunicorn", "flask_babel", "marshmallow"}

@@ -10,9 +10,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("data", "deploy", "model", "training")
 MODULES = [file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))]
 REPLACED = {
-    "mended", "mend", "see", "Seen", "Reader", "lay_out", "promises", "makes_promise", "without_promises",
-    "NotTaught", "ways", "Wish", "look", "Answer", "Found", "looks", "why", "Parts", "parts",
-    "owner_from_now_on", "admit", "said", "settle", "spread", "drawn", "as_taught", "sides", "strange", "sources", "sheet", "release",
+    "mended", "mend", "see", "Seen", "Reader", "lay_out", "promises", "makes_promise", "without_promises", "NotTaught",
+    "ways", "Wish", "look", "Answer", "Found", "looks", "why", "Parts", "parts", "owner_from_now_on", "admit", "said",
+    "settle", "spread", "drawn", "as_taught", "sides", "strange", "sources", "sheet", "release",
 }  # fmt: skip
 OF_CLASSES = {("ClipPair", "read"), ("ClipCap", "read"), ("ImageFeatures", "of")}
 # The schemas of databases that exist.

@@ -93,7 +93,7 @@ AT_ONCE = 500  # databases bound the number of parameters
 
 
 def new_id() -> str:
-    """128 random bits in 22 characters that need no quoting in a URL: having it is the permission to read that one record."""
+    """128 random bits in 22 characters that need no quoting in a URL: who has it may read that record."""
     return secrets.token_urlsafe(16)
 
 

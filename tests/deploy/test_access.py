@@ -210,6 +210,7 @@ def test_the_secret_key_is_made_once_and_only_its_owners(tmp_path):
     assert os.listdir(tmp_path) == ["secret_key"]
 
 
+@pytest.mark.process
 def test_keys_by_command(tmp_path):
     settings = {"SIGHTLINE_INSTANCE": str(tmp_path)}
     made = run_main("keys", "create", "phone", "--rate", "60/m", **settings)

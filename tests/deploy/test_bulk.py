@@ -81,6 +81,7 @@ def test_a_folder_becomes_a_csv_with_alt_texts_and_a_library(tmp_path, photos, d
     library.close()
 
 
+@pytest.mark.process
 def test_killed_it_goes_on_and_does_nothing_twice(tmp_path):
     folder, out = tmp_path / "photos", tmp_path / "captions.jsonl"
     folder.mkdir()

@@ -98,6 +98,7 @@ def test_the_service_serves_from_the_store(tmp_path, place, describer, speaker, 
     app.extensions["sightline"].library.close()
 
 
+@pytest.mark.process
 def test_gunicorns_workers_serve_from_the_store(tmp_path, place, cat):
     service = Service(tmp_path, SIGHTLINE_PHOTOS=place)
     try:

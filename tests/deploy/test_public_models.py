@@ -59,6 +59,7 @@ def test_it_serves(folder, tmp_path, speaker, cat):
     app.extensions["sightline"].library.close()
 
 
+@pytest.mark.process
 def test_in_the_terminal(folder):
     done = run_main("describe", "--lang", "id", "data/samples/chelsea.jpg", SIGHTLINE_MODEL=str(folder))
     assert done.returncode == 1 and "unknown language 'id'; use one of en" in done.stderr

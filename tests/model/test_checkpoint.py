@@ -44,6 +44,7 @@ def test_half_precision_halves_the_file(folder, tmp_path):
     Describer.load(tmp_path / "half").describe(Image.new("RGB", (50, 50)))
 
 
+@pytest.mark.process
 def test_a_full_disk_leaves_the_checkpoint_that_is_there(folder):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     code = (

@@ -119,6 +119,7 @@ def test_batched_equals_single(gpt):
     assert [[h.token_ids for h in own] for own in together] == [[h.token_ids for h in own] for own in alone]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["mlp", "transformer"])
 def test_import_and_serve(files, kind):
     """From FILE.pt to a folder by the command, and from there to a description."""
