@@ -56,9 +56,9 @@ def test_a_perfect_library_is_measured_as_one():
     for way in ("retrieval", "by words", "fused"):
         assert scores[way]["text_to_image_r1"] == 100 and scores[way]["text_to_image_median"] == 1
     for size in (20, count // 2):
-        assert set(scores[f"no good match, library of {size}"].values()) == {100}
+        assert set(scores[f"no good match, {size} photos"].values()) == {100}
     swapped = Queries(captions, np.roll(embeddings, 1, axis=0), own)
     chance = measure_retrieval(library, swapped, -1.0)
     assert chance["retrieval"]["text_to_image_r1"] == 0
     assert chance["by words"]["text_to_image_r1"] == 100
-    assert chance["no good match, library of 20"]["refused_when_not_there"] == 0
+    assert chance["no good match, 20"]["refused_when_not_there photos"] == 0
