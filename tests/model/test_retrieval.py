@@ -61,4 +61,4 @@ def test_a_perfect_library_is_measured_as_one():
     chance = measure_retrieval(library, swapped, -1.0)
     assert chance["retrieval"]["text_to_image_r1"] == 0
     assert chance["by words"]["text_to_image_r1"] == 100
-    assert chance["no good match, 20"]["refused_when_not_there photos"] == 0
+    assert chance["no good match, 20 photos"]["refused_when_not_there"] == 0
