@@ -16,7 +16,7 @@ from model.errors import SightlineError
 
 # Command -> where it is; loaded when it is called or its help is asked for.
 COMMANDS = {
-    "serve": "deploy.server_command:serve",
+    "serve": "deploy.serve_command:serve",
     "describe": "deploy.describe_command:describe",
     "bulk": "deploy.bulk:bulk",
     "keys": "deploy.keys_command:keys",
