@@ -20,6 +20,7 @@ COMMANDS = {
     "describe": "deploy.describe_command:describe",
     "bulk": "deploy.bulk:bulk",
     "keys": "deploy.keys_command:keys",
+    "library": "deploy.library_command:library",
     "models": "deploy.models_command:models",
 }
 PLUGINS = "sightline.commands"  # entry points of commands that are not deploy's own, such as `train`

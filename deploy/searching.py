@@ -25,7 +25,7 @@ class SearchQuery:
 class SearchPage:
     """The `hits`; the cursor of the `next` page, None if there are no more; why only words were searched: None (photos
     were searched by similarity too), "language" (the captioner does not know it), "captioner" (it cannot embed a text)
-    or "space" (photos lie in other embedding spaces)."""
+    or "space" (only words of those photos that lie in other embedding spaces)."""
 
     hits: list[Hit]
     next: int | None = None
@@ -47,8 +47,8 @@ def search(services: Services, query: SearchQuery, owner: str | None) -> SearchP
     space = services.inference.space
     id, least = (space.id, space.least_cosine) if space else (None, -1.0)
     hits = library.search.find(owner, query.text, vector, id, query.period, least, first, query.limit + 1)
-    if id and not words_only and not any(hit.by_similarity for hit in hits):
-        words_only = None if library.records.all_in_space(owner, id) else "space"
+    if id and not words_only and not library.records.all_in_space(owner, id):
+        words_only = "space"
     return SearchPage(hits[: query.limit], first + query.limit if len(hits) > query.limit else None, words_only)
 
 

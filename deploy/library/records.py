@@ -31,6 +31,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     text,
     update,
@@ -87,6 +88,7 @@ table = Table(  # migrations/ makes it
     Column("embedding", Embedding),
     Index("ix_records_owner_number", "owner", "number"),
     Index("ix_records_owner_sha256", "owner", "sha256"),
+    Index("ix_records_owner_space", "owner", "space"),
     sqlite_autoincrement=True,
 )
 AT_ONCE = 500  # databases bound the number of parameters
@@ -199,8 +201,27 @@ class Records:
     def all_in_space(self, owner: str, space: str) -> bool:
         """Whether every photo of the owner lies in that space."""
         with self.engine.connect() as connection:
-            others = select(table.c.number).where(table.c.owner == owner, table.c.space.is_distinct_from(space))
+            # Not "is distinct from", for which no index helps.
+            elsewhere = or_(table.c.space < space, table.c.space > space, table.c.space.is_(None))
+            others = select(table.c.number).where(table.c.owner == owner, elsewhere)
             return connection.scalar(others.limit(1)) is None
+
+    def count_in_space(self, owner: str, space: str) -> int:
+        """How many photos of the owner lie in that space."""
+        wanted = select(func.count()).select_from(table).where(table.c.owner == owner, table.c.space == space)
+        with self.engine.connect() as connection:
+            return connection.scalar(wanted) or 0
+
+    def outside_space(self, space: str, after: int, limit: int) -> list[Record]:
+        """Anybody's records that do not lie in that space, with a number above `after`, in order."""
+        outside = (table.c.number > after, table.c.space.is_distinct_from(space))
+        return self._many(select(*COLUMNS).where(*outside).order_by(table.c.number).limit(limit))
+
+    def move_to_space(self, id: str, space: str, embedding: bytes) -> bool:
+        """Give a record its embedding in another space; False if the record is gone."""
+        with self._writing.begin() as connection:
+            moved = update(table).where(table.c.id == id).values(space=space, embedding=embedding)
+            return connection.execute(moved).rowcount > 0
 
     def adopt_space(self, model: str, space: str) -> int:
         """Give photos that version 0.1 embedded with the captioner called `model` the id of its space, -> how many."""

@@ -38,6 +38,11 @@ class Index:
     sum: np.ndarray | None = None  # of all vectors, (D,)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
+    @property
+    def size(self) -> int:
+        """How many photos are in it, deleted ones too."""
+        return 0 if self.vectors is None else self.vectors.ntotal
+
     def add(self, rows: list[tuple[int, bytes]]) -> None:
         """Add number and embedding of each row."""
         import faiss  # not where PostgreSQL searches
@@ -67,7 +72,7 @@ class Index:
         if self.vectors is None or (among is not None and not among.size):
             return Nearest(np.empty(0, np.int64), np.empty(0, np.float32))
         only = None if among is None else faiss.SearchParameters(sel=faiss.IDSelectorBatch(among))  # type: ignore[call-arg]
-        (cosines,), (numbers,) = self.vectors.search(vector[None], min(most, self.vectors.ntotal), params=only)
+        (cosines,), (numbers,) = self.vectors.search(vector[None], min(most, self.size), params=only)
         found = numbers >= 0  # FAISS fills up with -1
         return Nearest(numbers[found], cosines[found])
 
@@ -88,11 +93,17 @@ class FaissVectors:
         """The owner's photos of that period, in that space, that are nearest to `vector`, (D,) float32 of
         length 1."""
         among = None if period == ALWAYS else np.array(self._records.of_period(owner, period), np.int64)
+        reread = False
         while True:
             index = self._index(owner, space)
             with index.lock:
                 index.add(self._records.embeddings(owner, space, index.last))
+                missed = index.size < self._records.count_in_space(owner, space)
                 found = index.nearest(vector, most, among)
+            if missed and not reread:  # older photos were moved to this space: read everything again, once
+                self.forget(owner)
+                reread = True
+                continue
             there = np.isin(found.numbers, list(self._records.present(owner, found.numbers.tolist())))
             if there.all():
                 return found
@@ -106,7 +117,7 @@ class FaissVectors:
         """Of all the owner's photos, as `nearest` has last read them."""
         index = self._index(owner, space)
         with index.lock:
-            return 0.0 if index.vectors is None else float(index.sum @ vector) / index.vectors.ntotal
+            return 0.0 if index.vectors is None else float(index.sum @ vector) / index.size
 
     def prepare(self, dimension: int) -> None:
         """Nothing: an index in memory takes any dimension."""

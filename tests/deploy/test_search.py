@@ -249,9 +249,9 @@ def test_no_good_match_is_said(client, app, cat):
     assert client.get("/api/v1/images?q=quarterly+report&cursor=20").get_json()["message"] is None  # past the end
     keep(app.extensions["sightline"].library, description="A dog.", model="another")
     answer = client.get("/api/v1/images?q=quarterly+report").get_json()
-    assert answer["message"].startswith("Some photos were described by another captioner; they were searched by their")
-    assert "were searched by their words alone" in client.get("/library?q=quarterly+report").text
-    assert client.get("/api/v1/images?q=cat").get_json()["message"] is None
+    assert answer["message"].startswith("Some photos were embedded by another captioner; they were searched by their")
+    assert "only by their words for now" in client.get("/library?q=quarterly+report").text
+    assert "No good match" not in client.get("/api/v1/images?q=cat").get_json()["message"]
 
 
 def test_a_visitor_without_photos_is_told_nothing_false(app):

@@ -48,6 +48,7 @@ def upgrade() -> None:
         op.add_column("records", sa.Column("space", sa.String(200)))
         op.execute(f"UPDATE records SET certainty = {CERTAINTY}, space = {SPACE}")
         op.alter_column("records", "certainty", nullable=False)
+    op.create_index("ix_records_owner_space", "records", ["owner", "space"])
 
 
 def _rebuild() -> None:
