@@ -1,6 +1,9 @@
 """What a running service is made of."""
 
+import logging
 from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from deploy.config import Settings
 from deploy.housekeeping import Housekeeper
@@ -8,6 +11,8 @@ from deploy.inference import Inference, load_describer
 from deploy.library import Library
 from deploy.speech import Speaker
 from model.describe import Describer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,11 @@ class Services:
 
 
 def prepare_library(library: Library, describer: Describer) -> None:
-    """Let the library search in the space of this describer."""
-    if describer.space is not None:
+    """Let the library search in the space of this describer. What fails here only makes searches poorer or slower."""
+    if describer.space is None:
+        return
+    try:
         library.records.adopt_space(describer.info.name, describer.space.id)
         library.search.prepare(describer.space.dimension)
+    except SQLAlchemyError:
+        log.exception("the library could not be prepared for the space of the captioner")
