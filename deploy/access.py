@@ -84,7 +84,7 @@ def install(app: Flask, settings: Settings, library: Library) -> None:
             raise Problem(
                 401,
                 "Unknown key",
-                "This key is not known or was revoked; ask who runs this service for another.",
+                "This key is not known or was revoked; ask whoever runs this service for a new one.",
                 {"WWW-Authenticate": "Bearer"},
             )
         if not given and comes_from_elsewhere():
@@ -161,7 +161,7 @@ def my_record(id: str) -> Record:
     """The record, if it is the asker's. Raises Problem 404 or 403."""
     record = find(id)
     if not is_mine(record):
-        raise Problem(403, "Not yours", _("Only who sent this photo may do that."))
+        raise Problem(403, "Not yours", _("Only the person who sent this photo can do that."))
     return record
 
 

@@ -97,7 +97,7 @@ class Captions:
               help="Descriptions below it get no alt text and are listed at the end.")  # fmt: skip
 @click.option("--resume", is_flag=True, help="Go on with --out, with the same options; finished photos stay so.")
 @click.option("--lang", type=LanguageCode(), default="en", show_default=True, help="Language of the captions.")
-@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is said.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Level of detail.")
 @click.pass_context
 def bulk(context: click.Context, source, out, key, copies, least_certainty, resume, lang, style) -> None:
     """Describe every photo of SOURCE: a folder, a pattern such as 'photos/**/*.jpg', or a CSV with a column image."""
@@ -108,6 +108,7 @@ def bulk(context: click.Context, source, out, key, copies, least_certainty, resu
     photos = photos_of(source)
     captions = Captions(out, resume)
     describer = load_describer(settings.model, settings.precision)
+    describer.info.require(lang, style)  # before anything is written
     places = {} if copies is None else places_of(photos, copies)
     missing = {name for name, place in places.items() if not place.exists()}
     left = [(name, path) for name, path in photos if name not in captions.done or name in missing]

@@ -49,7 +49,7 @@ class Sightline(click.Group):
 @click.version_option(VERSION, prog_name="sightline")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Hear what a photo shows. Without a command: serve."""
+    """Hear what a photo shows. Runs `serve` if no command is given."""
     if context.invoked_subcommand is None:
         context.invoke(context.command.get_command(context, "serve"))  # type: ignore[attr-defined]
 

@@ -26,8 +26,8 @@ class LanguageCode(click.ParamType):
 
 @click.command()
 @click.option("--lang", type=LanguageCode(), default="en", show_default=True, help="Language of the answer.")
-@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="How much is said.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line and photo.")
+@click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Level of detail.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per photo, one per line.")
 @click.argument("photos", metavar="PHOTO...", nargs=-1, required=True)
 @click.pass_context
 def describe(context: click.Context, lang: str, style: str, as_json: bool, photos: tuple[str, ...]) -> None:

@@ -45,7 +45,8 @@ def describe_upload(services: Services, data: bytes, options: DescribeOptions, o
     photo = read_photo(data, max_bytes=services.settings.max_bytes, max_pixels=services.settings.max_pixels)
     clock.lap("read")
     if info:
-        known = services.library.records.same(owner, photo.sha256, info.name, options.language, options.style)
+        space = services.inference.space.id if services.inference.space else None
+        known = services.library.records.same(owner, photo.sha256, info.name, space, options.language, options.style)
         if known:
             return _with_sound(services, known, options.rate), False
     found = services.inference.describe(photo.image, options.language, options.style)

@@ -50,9 +50,9 @@ PHOTO_STATUS = {
 }
 # Errors about photos are in English; pages in other languages use these sentences instead.
 PHOTO_SENTENCES = {
-    "empty": lazy_gettext("The upload is empty; choose a photo and send it again."),
+    "empty": lazy_gettext("The file is empty; choose a photo and try again."),
     "too_large": lazy_gettext("The photo is too large; send a smaller copy of it."),
-    "unsupported": lazy_gettext("This is no photo that can be read; send it as JPEG, PNG, WebP, GIF, HEIC or AVIF."),
+    "unsupported": lazy_gettext("This is not a photo that can be read; send it as JPEG, PNG, WebP, GIF, HEIC or AVIF."),
     "damaged": lazy_gettext("The photo is damaged or incomplete; send it again, or save it again as JPEG or PNG."),
 }
 
@@ -125,6 +125,8 @@ def explain(error: HTTPException) -> Problem:
         allowed: Iterable[str] = (error.valid_methods if isinstance(error, MethodNotAllowed) else None) or ()
         methods = ", ".join(sorted(set(allowed) - {"OPTIONS"}))
         detail = _("%(method)s does not work here; use %(methods)s.", method=request.method, methods=methods)
+    elif status == 400 and request.is_json:
+        detail = _("This is not JSON that can be read; send an object in braces.")
     elif status >= 500:
         detail = _("Something went wrong here, not with your photo; please try again.")
     else:

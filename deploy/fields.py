@@ -42,7 +42,8 @@ class LanguageField(String):
 class StyleField(String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if value not in STYLES:
-            raise InvalidField(f"{attr} is '{str(value)[:SHOWN]}'; use caption, long or guide.")
+            shown = {"field": attr, "value": str(value)[:SHOWN]}
+            raise InvalidField(_("%(field)s is '%(value)s'; use caption, long or guide.", **shown))
         return str(value)
 
 
@@ -56,7 +57,8 @@ class WholeNumber(Integer):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         text = str(value)
         if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) in self._range):
-            raise InvalidField(f"{attr} is '{text[:SHOWN]}'; use {self._instead}.")
+            shown = {"field": attr, "value": text[:SHOWN], "instead": self._instead}
+            raise InvalidField(_("%(field)s is '%(value)s'; use %(instead)s.", **shown))
         return int(text)
 
 
@@ -77,7 +79,7 @@ class Moment(Field[datetime]):
             moment = datetime.fromisoformat(text)
             return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
         except (ValueError, OverflowError):
-            raise InvalidField(_("%(text)s is no date; write it as 2026-01-31.", text=text[:SHOWN])) from None
+            raise InvalidField(_("%(text)s is not a valid date; write it as 2026-01-31.", text=text[:SHOWN])) from None
 
 
 class Fields(Schema):
@@ -125,8 +127,10 @@ class SearchFields(Fields):
         load_default="", validate=Length(max=MAX_QUERY), **about("What the photo shows; without it, the newest.")
     )
     lang = LanguageField(load_default=None, **about("Language of q, if you know it."))
-    since = Moment(load_default=None, **about("First day, or moment, such as 2026-01-31.", format="date"))
-    until = Moment(end_of_day=True, load_default=None, **about("Last day, or moment.", format="date"))
+    since = Moment(
+        load_default=None, **about("First day, or moment, such as 2026-01-31.", type="string", format="date")
+    )
+    until = Moment(end_of_day=True, load_default=None, **about("Last day, or moment.", type="string", format="date"))
     limit = WholeNumber(1, MAX_RESULTS, load_default=SearchQuery.limit, **about("How many at once."))
     cursor = WholeNumber(
         0, MAX_NUMBER, "the field next of an earlier answer", load_default=None,

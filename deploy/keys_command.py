@@ -32,7 +32,7 @@ def _rate(context: click.Context, parameter: click.Parameter, value: str | None)
 def create(settings: Settings, name: str, rate: str | None) -> None:
     """Make a key called NAME and show it, this once."""
     if not re.fullmatch(r"[\w.-]{1,60}", name):
-        raise click.ClickException(f"{name!r} is no name for a key; use up to 60 letters, digits, dots and dashes.")
+        raise click.ClickException(f"{name!r} is not a valid name; use up to 60 letters, digits, dots and dashes.")
     with open_library(settings) as library:
         key = library.keys.create(name, rate)
     click.echo(key)
@@ -56,5 +56,5 @@ def revoke(settings: Settings, name: str) -> None:
     """Refuse the key called NAME from now on. Its photos stay."""
     with open_library(settings) as library:
         if not library.keys.revoke(name):
-            raise click.ClickException(f"There is no key {name!r} in use; see keys list.")
+            raise click.ClickException(f"There is no key {name!r} in use; see `sightline keys list`.")
     click.echo(f"{name} is revoked.")

@@ -106,7 +106,7 @@ def match_reasons(hit: Hit) -> list[str]:
 
 WORDS_ONLY = {
     "language": "The captioner in use does not know the language of the search; only words were searched.",
-    "captioner": "The captioner cannot be asked; only words were searched.",
+    "captioner": "The captioner is not available; only the words of descriptions were searched.",
     "space": "Some photos were embedded by another captioner; they were searched by their words alone.",
 }
 

@@ -1,12 +1,14 @@
 """The pages of the library: photos found again, edited and deleted. Plain HTML that works without scripts."""
 
+from dataclasses import replace
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from deploy.access import find, is_mine, my_record, owner
-from deploy.describing import cautions_of, certainty_of, edit_description
+from deploy.describing import cautions_of, certainty_of, edit_description, spoken_text_of
 from deploy.errors import as_problem
 from deploy.fields import SearchFields
 from deploy.library import ALWAYS, Hit, Record
@@ -91,7 +93,12 @@ def show_photo(record: Record, **more) -> str:
 
 @pages.app_context_processor
 def for_templates() -> dict:
-    return {"doubt_of": doubt_of, "page_cautions_of": page_cautions_of, "wording_language": wording_language}
+    return {
+        "doubt_of": doubt_of,
+        "page_cautions_of": page_cautions_of,
+        "wording_language": wording_language,
+        "machine_text_of": machine_text_of,
+    }
 
 
 def doubt_of(record: Record) -> str:
@@ -102,6 +109,11 @@ def doubt_of(record: Record) -> str:
 def page_cautions_of(record: Record) -> list[str]:
     words = wording(str(get_locale()))
     return [words.cautions[kind] for kind in cautions_of(record)]
+
+
+def machine_text_of(record: Record) -> str:
+    """What the machine said of a photo that has its owner's words, with its doubt and cautions."""
+    return spoken_text_of(replace(record, user_description=None))
 
 
 def wording_language() -> str:

@@ -13,7 +13,9 @@ def read_rate(text: str) -> limits.RateLimitItem:
     """`60/m` and its like. Raises ValueError in one sentence."""
     found = re.fullmatch(r"([1-9]\d{0,8})/([smhd])", text)
     if not found:
-        raise ValueError(f"{text!r} is no rate; write 60/m for 60 a minute, or with s, h or d for second, hour or day.")
+        raise ValueError(
+            f"{text!r} is not a valid rate; write 60/m for 60 a minute; s, h and d are second, hour and day."
+        )
     return limits.parse(f"{found[1]} per {UNITS[found[2]]}")
 
 

@@ -56,6 +56,7 @@ def install(app: APIFlask) -> None:
     app.config["VALIDATION_ERROR_SCHEMA"] = ProblemDetails
     app.config["NOT_FOUND_DESCRIPTION"] = "No such description, or it was deleted."
     app.config["AUTO_SERVERS"] = False
+    app.config["OPENAPI_VERSION"] = "3.0.3"
     app.config["SERVERS"] = [{"url": "/", "description": "The service that serves this description."}]
     app.config["SECURITY_SCHEMES"] = SECURITY_SCHEMES
     app.description = INTRODUCTION

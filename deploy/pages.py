@@ -16,6 +16,7 @@ from deploy.web import LOCALES, services
 from model.errors import SightlineError
 
 pages = Blueprint("pages", __name__)
+UPLOAD_S = 30  # what a page waits for a photo to be sent, beside the work on it
 
 
 @pages.get("/")
@@ -45,7 +46,18 @@ def icon() -> Response:
 
 @pages.app_context_processor
 def for_templates() -> dict:
-    return {"page_locale": str(get_locale()), "locales": LOCALES, "in_locale": in_locale}
+    return {
+        "page_locale": str(get_locale()),
+        "locales": LOCALES,
+        "in_locale": in_locale,
+        "runs_elsewhere": runs_elsewhere,
+    }
+
+
+def runs_elsewhere() -> bool:
+    """Whether photos leave this machine to be described."""
+    info = services().inference.info
+    return info is not None and info.runs_elsewhere
 
 
 def in_locale(code: str) -> str:
@@ -70,4 +82,8 @@ def failed(problem: Problem, fields: dict) -> tuple[str, int]:
 def show_form(problem: str | None = None, answer_language: str | None = None) -> str:
     languages = answer_languages()
     chosen = next((code for code in (answer_language, str(get_locale())) if code in languages), next(iter(languages)))
-    return render_template("home.html", problem=problem, answer_languages=languages, answer_language=chosen)
+    settings = services().settings
+    longest_s = settings.captioner_timeout + 2 * settings.speech_timeout + UPLOAD_S
+    return render_template(
+        "home.html", problem=problem, answer_languages=languages, answer_language=chosen, longest_s=longest_s
+    )

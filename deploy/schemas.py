@@ -49,7 +49,7 @@ class DescriptionSchema(Schema):
         allow_none=True,
         **about("0 to 1, as the captioner has it; null if it has none. Not the chance that it is true: see certainty."),
     )
-    alternatives = List(Nested(AlternativeSchema), **about("Other captions that were considered, best first."))
+    alternatives = List(Nested(AlternativeSchema), **about("Other captions it considered, in its own order."))
     language = String(**about("Language of the description, such as en or id."))
     style = String(validate=OneOf(STYLES), **about("caption, long or guide."))
     audio = Nested(AudioSchema, allow_none=True, **about("The description spoken; null if that failed."))

@@ -21,8 +21,9 @@ class Description:
 
     `text`: a sentence without words of doubt; `certainty` of it; `cautions`: kinds of `model.cautions`; `spoken`: what
     the sound says, doubt and cautions included. `caption`: None where the certainty is NONE; `alternatives`: what else
-    it could be, likeliest first. `language`, `style`: as asked; `captioner`: its name. `embedding`: the photo's, (D,)
-    float32 of length 1 in the space with the id `space`; both None without an embedder. `timings_ms`: of each part.
+    it could be, in the captioner's order. `language`, `style`: as asked; `captioner`: its name. `embedding`: the
+    photo's, (D,) float32 of length 1 in the space with the id `space`; both None without an embedder. `timings_ms`: of
+    each part.
     """
 
     text: str

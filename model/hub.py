@@ -151,7 +151,7 @@ def pin_of(name: str) -> Pin | None:
     try:
         return Pin(str(found["revision"]), dict(found["sha256"])) if found else None
     except (KeyError, TypeError, ValueError):
-        raise HubError(f"{pins_file()} does not pin {name} rightly; delete that entry and pin it again") from None
+        raise HubError(f"{pins_file()} has a damaged entry for {name}; delete it and pin it again") from None
 
 
 def pins_file() -> Path:

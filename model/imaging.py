@@ -83,7 +83,7 @@ def read_photo(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX
     FORMATS; damaged.
     """
     if not data:
-        raise PhotoError("empty", "The upload is empty; choose a photo and send it again.")
+        raise PhotoError("empty", "The file is empty; choose a photo and try again.")
     if len(data) > max_bytes:
         most = f"{max_bytes / 2**20:.3g} MB"
         raise PhotoError("too_large", f"The photo is larger than {most}; send a smaller copy of it.")
@@ -118,7 +118,7 @@ def _kind(data: bytes) -> str:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
-    found = "no photo that can be read"
+    found = "not a photo that can be read"
     if data[4:8] == b"ftyp":  # the brand box of ISO media files: major brand, version, compatible brands
         box = data[8 : min(int.from_bytes(data[:4], "big"), 512)]
         brands = {box[i : i + 4] for i in range(0, len(box), 4)}

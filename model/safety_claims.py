@@ -7,6 +7,7 @@ is measured by `python -m tests.benchmarks.safety` and told in docs/safety.md.
 """
 
 import re
+import unicodedata
 
 LANGUAGES = ("en", "id")  # of the patterns; guides are given in no other
 
@@ -67,7 +68,7 @@ _CLAIMS = {
         r"|\b(?:not|n't|never) (?:bump|run|walk|trip|hit|stumble) (?:into|over|on|against)? ?(?:anything|anyone|any|something)\b"
         rf"|{_WAY_EN}(?: \w+){{0,5}} (?:clear|cleared|free|empty) of\b",
         rf"{_NOT_EN}\b(?:walkable|passable|unobstructed|unblocked|unimpeded|obstacle[- ]free|traffic[- ]free|hazard[- ]free|barrier[- ]free|"
-        r"all clear|good to go|go ahead\b(?! of)|your turn|coast (?:is|looks) (?:wide|clear|open)|in the clear(?=$|[,.])|plain sailing)",
+        r"all[- ]clear|let's (?:cross|go|walk)|good to go|go ahead\b(?! of)|your turn|coast (?:is|looks) (?:wide|clear|open)|in the clear(?=$|[,.])|plain sailing)",
         rf"\b(?:no|zero) (?:\w+ ){{0,2}}?{_HAZARDS_EN}\b",
         r"\b(?:no one|nobody|no (?:\w+ )?(?:people|person|body))\b(?:(?: is| are|'s)?(?: currently| else| actually| there)? (?:coming|around|ahead|approaching|"
         r"in (?:the|your|sight|view|front)|on (?:the|it|your)\b|near(?:by)?|here|there|blocking|crossing|walking|standing|using)|$)",
@@ -188,18 +189,31 @@ _APPOSITION = re.compile(
     r", (?:at least )?(?:one|some|each|both|most|all|two|three|a \w+ one|satu|salah satunya|keduanya)\b[^,]*(?=,|$),?"
 )
 
+# Typography that means nothing here: curly quotes, emphasis, dashes and brackets around a clause.
+_TYPOGRAPHY = str.maketrans(
+    {"’": "'", "‘": "'", "“": " ", "”": " ", '"': " ", "*": " ", "_": " ", "–": ",", "—": ",", "(": ",", ")": ","}
+)
+
 _CLAIM, _ORDER = _compile(_CLAIMS), _compile(_ORDERS)
+
+
+def _plain(text: str) -> str:
+    """Lower case, single spaces, and clauses parted by ", " whatever stood between them."""
+    text = unicodedata.normalize("NFKC", text).translate(_TYPOGRAPHY).lower()
+    text = re.sub(r"(?:^|\s)[-•]\s", ", ", text)
+    text = re.sub(r"(?<!\w)'|'(?!\w)", " ", text)
+    return re.sub(r"\s*,[\s,]*", ", ", " ".join(text.split())).strip(" ,")
 
 
 def claims_safety(text: str, language: str) -> bool:
     """Whether `text` says that a way is empty, clear or safe, or that one may go; False in other languages than
     LANGUAGES."""
-    return language in _CLAIM and _CLAIM[language].search(_OPEN[language].sub("", text.lower())) is not None
+    return language in _CLAIM and _CLAIM[language].search(_OPEN[language].sub("", _plain(text))) is not None
 
 
 def gives_order(text: str, language: str) -> bool:
     """Whether `text` tells the listener to move, or how; False in other languages than LANGUAGES."""
-    return language in _ORDER and _ORDER[language].search(_APPOSITION.sub("", text.lower())) is not None
+    return language in _ORDER and _ORDER[language].search(_APPOSITION.sub("", _plain(text))) is not None
 
 
 def is_unsafe(text: str, language: str) -> bool:
@@ -217,4 +231,5 @@ def without_unsafe_clauses(text: str, language: str) -> str:
         clause = clause.strip()
         if clause and not is_unsafe(clause, language):
             kept += (before if kept else "") + clause
-    return re.sub(r"^(?:then|and|but|so|lalu(?! lintas)|dan|tetapi|tapi|jadi) ", "", kept).strip(" ,")
+    kept = re.sub(r"^(?:then|and|but|so|lalu(?! lintas)|dan|tetapi|tapi|jadi) ", "", kept).strip(" ,")
+    return "" if is_unsafe(kept, language) else kept  # clauses that are harmless alone may not be together

@@ -89,7 +89,13 @@ captioner captioner-5 --data "$DATA/flickr8k" --pair "$RUNS/captioner-4" --embed
     --epochs 1 --batch-size 32 --learning-rate 3e-4 --warmup 20 --ema 0.99 --seed 6
 
 # The mean with what came before, in half precision, with the decoding and the least cosine that dev photos chose.
+# Thresholds of certainty, from the dev photos (model/default/README.md, "How sure it is").
+SURE=()
+for language in en id; do
+    SURE+=(--threshold "$language/caption=0.52,0.42,0.3" --threshold "$language/guide=1,0.42,0.3")
+    SURE+=(--threshold "$language/long=1,1,0.3")
+done
 export_as sightline-small-4 --start "$RUNS/mean" --start "$RUNS/captioner-5" --name sightline-small-4 --beams 8 \
-    --length-penalty 1.1 --no-repeat-ngram 3 --likeness-weight 4 --agreement-weight 5 --least-cosine 0.45
+    --length-penalty 1.1 --no-repeat-ngram 3 --likeness-weight 4 --agreement-weight 5 --least-cosine 0.45 "${SURE[@]}"
 
 echo "The captioner is $RUNS/sightline-small-4; docs/training.md says how it is measured."

@@ -157,9 +157,9 @@ class DevPhotos:
 @click.option(
     "--language",
     type=EXISTING,
-    help="Folder of `training.language`: tokenizer and GPT-2; not needed if --start has them.",
+    help="Folder of `sightline train language`: tokenizer and GPT-2; not needed if --start has them.",
 )
-@click.option("--start", help="Continue with the pair of this folder of `training.contrastive` or checkpoint.")
+@click.option("--start", help="Continue with the pair of this folder of `sightline train contrastive` or checkpoint.")
 @click.option("--backbone", type=EXISTING, help="MobileNetV2 as .tflite; without it, from scratch.")
 @click.option(
     "--size", type=click.IntRange(32, 1024), default=224, show_default=True, help="Width and height while training."

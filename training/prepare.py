@@ -73,7 +73,7 @@ def embed(
     "--pair",
     "source",
     required=True,
-    help="Folder of `training.contrastive`, a checkpoint, or a CLIP of `sightline models list`, by name.",
+    help="Folder of `sightline train contrastive`, a checkpoint, or a CLIP of `sightline models list`, by name.",
 )
 @click.option("--out", type=FOLDER, required=True, help="Folder for the embeddings.")
 @click.option(
@@ -84,7 +84,7 @@ def embed(
     type=COUNT,
     default=1,
     show_default=True,
-    help="Views of a training photo: itself, then crops in other light, between which `training.train` alternates.",
+    help="Views of a training photo: itself, then crops in other light; `sightline train captioner` alternates.",
 )
 @click.option("--batch-size", type=COUNT, default=32, show_default=True)
 @workers_option

@@ -90,8 +90,8 @@ def make_tasks(photos: Sequence[Captioned], pairs: Sequence[tuple[str, str]]) ->
 
 @click.command(cls=TrainingCommand)
 @data_options
-@click.option("--start", type=EXISTING, required=True, help="Checkpoint of `training.train`.")
-@click.option("--embeddings", type=EXISTING, required=True, help="Folder of `training.prepare`, of the same pair.")
+@click.option("--start", type=EXISTING, required=True, help="Checkpoint of `sightline train captioner`.")
+@click.option("--embeddings", type=EXISTING, required=True, help="Of `sightline train prepare`, with the same pair.")
 @click.option(
     "--samples", type=click.IntRange(min=2), default=5, show_default=True, help="Captions sampled a photo and step."
 )

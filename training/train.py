@@ -70,12 +70,12 @@ def new_captioner(
     "--pair",
     "source",
     required=True,
-    help="Folder of `training.contrastive`, a checkpoint, or a CLIP of `sightline models list`, by name.",
+    help="Folder of `sightline train contrastive`, a checkpoint, or a CLIP of `sightline models list`, by name.",
 )
-@click.option("--embeddings", type=EXISTING, required=True, help="Folder of `training.prepare`.")
+@click.option("--embeddings", type=EXISTING, required=True, help="Folder of `sightline train prepare`.")
 @click.option(
     "--language",
-    help="Folder of `training.language`, or `gpt2`; without it the captioner in --pair is trained further.",
+    help="Folder of `sightline train language`, or `gpt2`; without it the captioner in --pair is trained further.",
 )
 @click.option("--mapper", type=click.Choice(list(MAPPERS)), default="mlp", show_default=True)
 @click.option("--prefix-length", type=COUNT, default=4, show_default=True, help="Prefix tokens from the embedding.")

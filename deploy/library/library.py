@@ -27,7 +27,7 @@ from model.errors import SightlineError
 
 KINDS = ("jpg", "mp3", "wav")
 HOUR_S = 3600.0
-CSV_COLUMNS = ("image", "description", "certainty", "confidence", "language")
+CSV_COLUMNS = ("description", "certainty", "spoken_text", "confidence", "language")  # of the JSON of a record
 
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -145,7 +145,7 @@ class Library:
         """Write all the owner's photos, `captions.json` (each record by `as_json`) and `captions.csv` into a ZIP."""
         table, exported = io.StringIO(), []
         rows = csv.writer(table)
-        rows.writerow(CSV_COLUMNS)
+        rows.writerow(["image", *CSV_COLUMNS])
         with zipfile.ZipFile(file, "w") as archive:
             for id in self.records.ids(owner):
                 record = self.get(id)
@@ -157,7 +157,7 @@ class Library:
                 except FileNotFoundError:  # deleted since we looked
                     continue
                 exported.append(as_json(record))
-                rows.writerow([name, record.display_text, record.certainty, record.confidence, record.language])
+                rows.writerow([name, *(exported[-1][column] for column in CSV_COLUMNS)])
             archive.writestr("captions.json", json.dumps(exported, ensure_ascii=False, indent=1))
             archive.writestr("captions.csv", table.getvalue())
 

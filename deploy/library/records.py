@@ -180,7 +180,7 @@ class Records:
         """Keep `record`, unless its owner has the same already, -> what is kept."""
         values = asdict(record) | {"words": record.words, "certainty": record.certainty.value}
         del values["number"]  # the database gives it
-        key = (record.owner, record.sha256, record.model, record.language, record.style)
+        key = (record.owner, record.sha256, record.model, record.space, record.language, record.style)
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(record.owner))))
@@ -193,10 +193,10 @@ class Records:
         with self.engine.connect() as connection:
             return _one(connection, table.c.id == id)
 
-    def same(self, owner: str, sha256: str, model: str, language: str, style: str) -> Record | None:
-        """The owner's record of that photo by that captioner, in that language and style."""
+    def same(self, owner: str, sha256: str, model: str, space: str | None, language: str, style: str) -> Record | None:
+        """The owner's record of that photo by the captioner of that name and space, in that language and style."""
         with self.engine.connect() as connection:
-            return _one(connection, _same(owner, sha256, model, language, style))
+            return _one(connection, _same(owner, sha256, model, space, language, style))
 
     def all_in_space(self, owner: str, space: str) -> bool:
         """Whether every photo of the owner lies in that space."""
@@ -314,11 +314,12 @@ def _among(owner: str, numbers: Sequence[int]) -> ColumnElement[bool]:
     return and_(table.c.owner == owner, table.c.number.in_(numbers))
 
 
-def _same(owner: str, sha256: str, model: str, language: str, style: str) -> ColumnElement[bool]:
+def _same(owner: str, sha256: str, model: str, space: str | None, language: str, style: str) -> ColumnElement[bool]:
     return and_(
         table.c.owner == owner,
         table.c.sha256 == sha256,
         table.c.model == model,
+        table.c.space.is_not_distinct_from(space),
         table.c.language == language,
         table.c.style == style,
     )

@@ -3,7 +3,7 @@ const form = document.getElementById("ask");
 const status = document.getElementById("status");
 const result = document.getElementById("result");
 const pickers = form.querySelectorAll("input[type=file]");
-const LONGEST_MS = 60_000;
+const LONGEST_MS = 1000 * Number(form.dataset.longest);
 let busy = false;
 
 function announce(className, ...nodes) {

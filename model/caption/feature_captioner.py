@@ -32,8 +32,8 @@ class FeatureCaptioner(nn.Module):
         """Embedding (B, D) and grid (B, T, C) -> for each photo its captions, best first. Their confidence is the mean
         probability of their tokens.
 
-        A guide is decoded without promises and orders (`model.safety_claims`). Raises UnsupportedOption for a language
-        or style that the tokenizer does not have.
+        A guide is decoded without claims of safety and orders (`model.safety_claims`). Raises UnsupportedOption for a
+        language or style that the tokenizer does not have.
         """
         prompt = self.tokenizer.prompt(language, style)
         prefix = self.clipcap.prefix(features.embedding, features.grid)

@@ -12,7 +12,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 def clean(text: str) -> str:
     """As the original prepares a sentence before it is cut into tokens (openai/CLIP `clip/simple_tokenizer.py`):
-    mistaken encodings and typographic quotes mended, HTML unescaped twice, single spaces, lower case."""
+    mistaken encodings and typographic quotes repaired, HTML unescaped twice, single spaces, lower case."""
     text = html.unescape(html.unescape(ftfy.fix_text(text)))
     return " ".join(text.split()).lower()
 

@@ -266,8 +266,8 @@ def test_without_a_captioner_words_are_searched_and_it_is_said(tmp_path, speaker
     client = visitor(app, OWNER)
     answer = client.get("/api/v1/images?q=cat").get_json()
     assert [image["id"] for image in answer["images"]] == [kept.id]
-    assert answer["message"] == "The captioner cannot be asked; only words were searched."
-    assert "The captioner cannot be asked" in client.get("/library?q=cat").text
+    assert answer["message"] == "The captioner is not available; only the words of descriptions were searched."
+    assert "The captioner is not available" in client.get("/library?q=cat").text
     app.extensions["sightline"].close()
 
 
@@ -279,9 +279,9 @@ def test_without_a_captioner_words_are_searched_and_it_is_said(tmp_path, speaker
         ("cursor=x", "cursor is 'x'; use the field next of an earlier answer"),
         ("limit=" + "9" * 5000, "use a whole number from 1 to 100"),
         (f"cursor={2**31}", "use the field next of an earlier answer"),
-        ("since=yesterday", "yesterday is no date; write it as 2026-01-31"),
-        ("since=0001-01-01T00:00%2B14:00", "is no date"),
-        ("until=9999-12-31T23:59-14:00", "is no date"),
+        ("since=yesterday", "yesterday is not a valid date; write it as 2026-01-31"),
+        ("since=0001-01-01T00:00%2B14:00", "is not a valid date"),
+        ("until=9999-12-31T23:59-14:00", "is not a valid date"),
         ("since=2026-12-01&until=2026-01-01", "The first day comes after the last; change one of them."),
         ("q=" + "x" * 501, "at most 500 characters"),
         ("query=x", "There is no field 'query'; use q, lang, since, until, limit, cursor"),
@@ -294,7 +294,7 @@ def test_a_wish_that_cannot_be_read_says_what_would_work(client, query, detail):
 
 def test_a_page_with_a_wrong_date_is_still_a_page(client):
     answer = client.get("/library?since=yesterday")
-    assert answer.status_code == 422 and "yesterday is no date" in answer.text and 'name="q"' in answer.text
+    assert answer.status_code == 422 and "yesterday is not a valid date" in answer.text and 'name="q"' in answer.text
 
 
 def test_the_same_photo_is_described_and_kept_once(client, cat, stored, app):
@@ -305,7 +305,7 @@ def test_the_same_photo_is_described_and_kept_once(client, cat, stored, app):
     assert client.post("/api/v1/describe?style=guide", data=cat).status_code == 201
     library = app.extensions["sightline"].library
     record = library.get(first.get_json()["id"])
-    assert library.records.same(OWNER, record.sha256, "another model", "en", "caption") is None
+    assert library.records.same(OWNER, record.sha256, "another model", record.space, "en", "caption") is None
 
 
 def test_at_another_rate_the_same_record_is_spoken_anew(client, cat, stored):

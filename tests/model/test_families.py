@@ -106,7 +106,7 @@ def test_without_any_embedder_photos_are_found_by_words(tmp_path, speaker, red):
     told = client.post("/api/v1/describe", data=red).get_json()
     answer = client.get("/api/v1/images?q=red").get_json()
     assert [image["id"] for image in answer["images"]] == [told["id"]]
-    assert answer["message"] == "The captioner cannot be asked; only words were searched."
+    assert answer["message"] == "The captioner is not available; only the words of descriptions were searched."
     assert client.get(f"/photos/{told['id']}").status_code == client.get("/library?q=red").status_code == 200
     assert client.get(f"/api/v1/images/{told['id']}/similar").get_json() == {"images": []}
     app.extensions["sightline"].close()

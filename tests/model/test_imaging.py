@@ -426,13 +426,13 @@ def test_progressive_jpeg_of_endless_scans():
         (encoded(scene(), "BMP"), "a BMP picture"),
         (encoded(scene(), "TIFF"), "a TIFF picture"),
         (encoded(scene(), "PDF"), "a PDF document"),
-        (encoded(scene(), "ICO"), "no photo"),
-        (encoded(scene(), "PPM"), "no photo"),
+        (encoded(scene(), "ICO"), "not a photo"),
+        (encoded(scene(), "PPM"), "not a photo"),
         (b"PK\x03\x04" + bytes(60), "an archive"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(60), "a video"),
         (b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60), "a JPEG XL picture"),
-        (bytes(1000), "no photo"),
-        (b"\xff\xd8", "no photo"),
+        (bytes(1000), "not a photo"),
+        (b"\xff\xd8", "not a photo"),
     ],
 )
 def test_what_is_no_photo(data, what):

@@ -68,6 +68,29 @@ def test_harmless_sentences_pass(language, text):
     assert without_unsafe_clauses(text, language) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it’s clear",
+        "the road isn’t busy",
+        "the road  is\nclear",
+        '"walk straight ahead"',
+        "- walk straight ahead",
+        "a crossing – walk now",
+        "a crossing (walk straight)",
+        "**Walk** straight",
+        "all-clear",
+        "let's cross",
+    ],
+)
+def test_typography_hides_nothing(text):
+    assert is_unsafe(text, "en") and not is_unsafe(without_unsafe_clauses(text, "en"), "en")
+
+
+def test_clauses_that_are_harmless_alone_may_not_be_together():
+    assert without_unsafe_clauses("a clear, wide path", "en") == ""
+
+
 def test_the_two_kinds_are_told_apart():
     assert claims_safety("the road is clear", "en") and not gives_order("the road is clear", "en")
     assert gives_order("keep left", "en") and not claims_safety("keep left", "en")

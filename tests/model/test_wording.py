@@ -47,10 +47,17 @@ def test_every_wording_is_whole():
         ("a grey five hundred rupee note in front of a car", "en", "caption", ("move", "pay")),
         ("a white bottle of pills", "en", "caption", ("medicine",)),
         ("a scar on a card", "en", "caption", ()),
+        ("a man crosses the street", "en", "caption", ("move",)),
+        ("a concrete step in front of a door", "en", "caption", ("move",)),
+        ("an ambulance and a jeep", "en", "caption", ("move",)),
+        ("a twenty pound note", "en", "caption", ("pay",)),
+        ("a bottle of vitamins", "en", "caption", ("medicine",)),
+        ("mobilnya di depan", "id", "caption", ("move",)),
+        ("seorang wanita menyeberang", "id", "caption", ("move",)),
         ("tangga turun di depan", "id", "caption", ("move",)),
         ("uang kertas lima puluh ribu rupiah", "id", "caption", ("pay",)),
         ("sebotol obat", "id", "caption", ("medicine",)),
-        ("un feu rouge", "fr", "caption", ()),
+        ("un chat", "fr", "caption", ("move",)),  # nothing is known of the language
         ("un feu rouge", "fr", "guide", ("move",)),
     ],
 )

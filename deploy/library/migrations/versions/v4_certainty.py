@@ -1,8 +1,8 @@
 """How sure a description is, in which space its photo lies, and the owner's words under their plain name.
 
 A record of before lies in the space that its captioner's name stood for; `Records.adopt_space` gives it the id of that
-space when the captioner of that name is in use. Its certainty is what it was told with: version 0.1 had one pair of
-bounds for the embedded captioner and used it for all.
+space when the captioner of that name is in use. Its certainty is that of the bounds which were measured since for the
+embedded captioner of version 0.1.
 """
 
 import sqlalchemy as sa
@@ -15,8 +15,8 @@ KEPT = (
     "style, rate, model, audio_error, timings_ms, text, words, embedding"
 )
 CERTAINTY = (
-    "CASE WHEN model NOT LIKE 'sightline-%' THEN 'unknown' WHEN confidence >= 0.52 THEN 'high' "
-    "WHEN confidence >= 0.42 THEN 'medium' ELSE 'low' END"
+    "CASE WHEN model NOT LIKE 'sightline-%' THEN 'unknown' WHEN style = 'long' OR confidence < 0.42 THEN 'low' "
+    "WHEN style = 'guide' OR confidence < 0.52 THEN 'medium' ELSE 'high' END"
 )
 SPACE = "CASE WHEN embedding IS NULL THEN NULL ELSE model END"
 # FTS5 over records.owner and .words, kept in step by the database itself, as in v3.
