@@ -44,7 +44,7 @@ class Captions:
         self._errors = "surrogateescape" if self._as_csv else "backslashreplace"
         if path.exists() and not resume:
             raise click.ClickException(f"{path} exists already; go on with it by --resume, or give another --out.")
-        self.done = self._repair() if path.exists() else set()
+        self.done = self._repair() if path.exists() else {}  # photo -> its certainty
 
     def begin(self) -> None:
         """Open the file. Raises click.ClickException."""
@@ -68,8 +68,8 @@ class Captions:
     def close(self) -> None:
         self._file.close()
 
-    def _repair(self) -> set[str]:
-        """-> the photos that have a row; half a row at the end, of a run that was killed, is cut off."""
+    def _repair(self) -> dict[str, Certainty]:
+        """-> the photos that have a row, with their certainty; half a row at the end, of a killed run, is cut off."""
         data = self.path.read_bytes()
         whole = data[: data.rfind(b"\n") + 1]
         begins = ",".join(COLUMNS).encode() if self._as_csv else b'{"image": '
@@ -79,7 +79,7 @@ class Captions:
             text = whole.decode(errors=self._errors)
             lines = text.split("\n")[:-1]
             rows = csv.DictReader(io.StringIO(text, newline="")) if self._as_csv else map(json.loads, lines)
-            done = {row["image"] for row in rows}
+            done = {row["image"]: Certainty(row["certainty"]) for row in rows}
         except (ValueError, KeyError, TypeError):
             raise click.ClickException(f"{self.path} holds something else than captions; give another --out.") from None
         if whole != data:
@@ -110,7 +110,9 @@ def bulk(context: click.Context, source, out, key, copies, least_certainty, resu
     describer = load_describer(settings.model, settings.precision)
     describer.info.require(lang, style)  # before anything is written
     places = {} if copies is None else places_of(photos, copies)
-    missing = {name for name, place in places.items() if not place.exists()}
+    least = Certainty(least_certainty).rank
+    doubted = {name for name, certainty in captions.done.items() if certainty.rank < least}
+    missing = {name for name, place in places.items() if not place.exists() and name not in doubted}
     left = [(name, path) for name, path in photos if name not in captions.done or name in missing]
     bad: list[tuple[str, str]] = []
     doubtful: list[tuple[str, str]] = []
@@ -132,7 +134,7 @@ def bulk(context: click.Context, source, out, key, copies, least_certainty, resu
                     if kept.user_description:
                         row["caption"] = alt_text = kept.user_description
                 certainty = row["certainty"]
-                if certainty.rank < Certainty(least_certainty).rank:
+                if certainty.rank < least:
                     doubtful.append((name, f"Its certainty is {certainty}; it got no alt text." if copies else
                                      f"Its certainty is {certainty}."))  # fmt: skip
                 elif name in missing:

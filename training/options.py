@@ -31,6 +31,10 @@ class Number(click.FloatRange):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
+    def _describe_range(self) -> str:
+        """Nothing for a number that may be any."""
+        return "" if self.min is None and self.max is None else super()._describe_range()
+
 
 WEIGHT = Number(min=0)
 SHARE = Number(min=0, max=1)
@@ -44,7 +48,7 @@ class Device(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         found = re.fullmatch(r"cpu|cuda(?::(\d+))?", value)
         if not found:
-            self.fail(f"{value!r} is no device; use cpu, cuda or cuda:1.", param, ctx)
+            self.fail(f"{value!r} is not a device; use cpu, cuda or cuda:1.", param, ctx)
         if value != "cpu":
             count = torch.cuda.device_count()
             if not count:

@@ -110,7 +110,7 @@ def make_tasks(photos: Sequence[Captioned], pairs: Sequence[tuple[str, str]]) ->
     metavar="LANGUAGE/STYLE",
     help="What is tuned, such as en/guide; repeat for several. By default all that the captioner can be asked for.",
 )
-@click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
+@click.option("--name", help="Name of the captioner; by default that of the folder --out.")
 @loop_options(epochs=1, batch_size=32, learning_rate=5e-5)
 def main(loop: LoopOptions, folders, skip_bad, start, embeddings, samples, caption_weight, steps, names, name) -> None:
     """Tune the mapping network and GPT-2 of a checkpoint so that its captions score higher on CIDEr-D."""
@@ -175,7 +175,7 @@ def main(loop: LoopOptions, folders, skip_bad, start, embeddings, samples, capti
     groups = [{"params": list(clipcap.parameters())}]
     trained = Trainer(clipcap, groups, batches, steps, loss_of, loop, validate=validate if dev else None).fit()
     tuned = FeatureCaptioner(trained, tokenizer, captioner.options)
-    checkpoint.save(loop.out, name, pair, tuned, dtype=torch.float32)
+    checkpoint.save(loop.out, name or loop.out.name, pair, tuned, dtype=torch.float32)
     click.echo(f"Saved the checkpoint {loop.out}")
 
 

@@ -104,7 +104,7 @@ def new_captioner(
     show_default=True,
     help="Stop after so many epochs without a better dev CIDEr-D; 0: never.",
 )
-@click.option("--name", default="sightline", show_default=True, help="Name of the captioner.")
+@click.option("--name", help="Name of the captioner; by default that of the folder --out.")
 @loop_options(epochs=4, batch_size=64, learning_rate=5e-4)
 def main(
     loop: LoopOptions, folders, skip_bad, source, embeddings, language, mapper, prefix_length, clip_length,
@@ -187,7 +187,7 @@ def main(
     ).fit()
     if loop.accelerator.is_main_process:
         captioner = FeatureCaptioner(trained, tokenizer, DecodingOptions())
-        checkpoint.save(loop.out, name, pair, captioner, dtype=torch.float32)
+        checkpoint.save(loop.out, name or loop.out.name, pair, captioner, dtype=torch.float32)
         click.echo(f"Saved the checkpoint {loop.out}")
 
 

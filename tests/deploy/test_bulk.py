@@ -204,6 +204,8 @@ def test_what_is_doubted_gets_no_alt_text_and_is_listed(tmp_path, photos):
     done = bulk(*arguments, "--least-certainty", "high", SIGHTLINE_INSTANCE=str(tmp_path / "instance"))
     assert "b.jpg: Its certainty is medium; it got no alt text." in done.stderr
     assert "2 below high certainty; captions are in" in done.stdout
+    again = bulk(*arguments, "--least-certainty", "high", "--resume", SIGHTLINE_INSTANCE=str(tmp_path / "instance"))
+    assert "below" not in again.stdout and "1 of them with a problem" in again.stdout  # nothing is described again
     assert not list((tmp_path / "copies").rglob("*.jpg"))
     rows = rows_of(tmp_path / "c.csv")
     assert list(rows[0]) == ["image", "caption", "confidence", "certainty", "spoken", "language"]

@@ -157,7 +157,7 @@ def test_full_disk_at_the_end_is_one_sentence(data, embeddings, start, tmp_path,
     assert "cannot be written" in message and "No space left on device" in message and "make room" in message
     monkeypatch.undo()
     captioner(data, embeddings, start, tmp_path / "out", "--resume")  # nothing is trained twice
-    assert Describer.load(tmp_path / "out").info.name == "sightline"
+    assert Describer.load(tmp_path / "out").info.name == "out"
 
 
 def test_full_disk_while_embedding_is_one_sentence(data, start, tmp_path, monkeypatch):
