@@ -72,10 +72,11 @@ def row_losses(
     for part in np.array_split(order, min(LENGTHS, len(rows))):
         tokens, labels = (t.to(device) for t in pad([rows[i] for i in part], tokenizer.pad_id, prompt))
         photos = torch.as_tensor(photo_of_row[part], device=device)
-        logits = captioner.caption_logits(cache, photos, tokens).float().transpose(1, 2)  # (n, V, T)
-        each = nn.functional.cross_entropy(
-            logits, labels, ignore_index=-100, label_smoothing=smoothing, reduction="none"
-        ).sum(1)
+        logits = captioner.caption_logits(cache, photos, tokens).float()  # (n, T, V)
+        each = nn.functional.cross_entropy(  # flat: twice as fast on a CPU as with the classes in the middle
+            logits.flatten(0, 1), labels.flatten(), ignore_index=-100, label_smoothing=smoothing, reduction="none"
+        )
+        each = each.view(labels.shape).sum(1)
         if not prompt:  # the first word follows the prefix itself
             first = start[photos, 0].float()
             each = each + nn.functional.cross_entropy(first, tokens[:, 0], label_smoothing=smoothing, reduction="none")

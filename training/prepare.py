@@ -11,7 +11,6 @@ from tqdm import tqdm
 from data.embeddings import EmbeddingStore, EmbeddingWriter
 from model.clip.features import ImageFeatures
 from model.clip.pair import ClipPair
-from model.clip.towers import GRID_CHANNELS
 from training.corpus import Captioned, read_photos
 from training.options import COUNT, FOLDER, SPLIT, TrainingCommand, data_options, device_option, workers_option
 from training.photos import Augment, PhotoSet, photos_in_order
@@ -106,7 +105,7 @@ def main(folders, skip_bad, source, out, chosen_splits, views, batch_size, worke
     }
     pair.to(device).eval()
     pair.image_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    grid = (pair.config.grid_side**2, GRID_CHANNELS) if pair.config.grid_side else None
+    grid = (pair.config.grid_side**2, pair.config.grid_channels) if pair.config.grid_side else None
     with EmbeddingStore.create(out, pair.config.embedding_dim, made_by, grid=grid) as writer, torch.inference_mode():
         todo = [(view, photo) for view, photo in chosen if view_key(photo, view) not in writer]
         with tqdm(total=len(chosen), initial=len(chosen) - len(todo), unit="photo", desc="prepare") as bar:

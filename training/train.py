@@ -20,7 +20,6 @@ from model.caption.mapping import MAPPERS
 from model.caption.tokenizer import CaptionTokenizer
 from model.clip.features import ImageFeatures
 from model.clip.pair import ClipPair
-from model.clip.towers import GRID_CHANNELS
 from training.captioning import (
     dev_cider,
     encode_photos,
@@ -58,7 +57,7 @@ def new_captioner(
     shape = shape | {
         "embedding_dim": pair.config.embedding_dim,
         "grid_cells": pair.config.grid_side**2 if grid else 0,
-        "grid_channels": GRID_CHANNELS if grid else 0,
+        "grid_channels": pair.config.grid_channels if grid else 0,
         "dropout": 0.0 if freeze_language else dropout,
     }
     return new_clipcap(trained_language, **shape), trained_language.tokenizer

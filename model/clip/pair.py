@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from model.clip.efficientnet import VARIANTS, EfficientNetTower
 from model.clip.features import ImageFeatures
 from model.clip.preprocess import MOBILENET, Preprocess
 from model.clip.resnet import ModifiedResNet
-from model.clip.towers import MobileNetTower, ViTTower, text_tower
+from model.clip.towers import GRID_CHANNELS, MobileNetTower, ViTTower, text_tower
 from model.protocols import EmbeddingSpace
 
 TEXTS_AT_ONCE = 64
@@ -30,8 +31,9 @@ class TextTokenizer(Protocol):
 
 @dataclass(frozen=True)
 class PairConfig:
-    """Shape of a pair. `image`: "mobilenet" (with a grid of `grid_side`), "resnet" (CLIP's RN family) or "vit"; the
-    other `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
+    """Shape of a pair. `image`: "mobilenet" (with a grid of `grid_side`), "efficientnet-lite0" to "-lite2" (likewise;
+    `image_layers`, `image_width` and `image_heads` are its neck's), "resnet" (CLIP's RN family) or "vit"; the other
+    `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
     `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens.
     `least_cosine`: a photo and a text below it do not fit each other; chosen on dev photos, -1 if not measured."""
 
@@ -56,14 +58,26 @@ class PairConfig:
     least_cosine: float = -1.0
 
     def __post_init__(self):
-        for name, known in (("image", ("mobilenet", "resnet", "vit")), ("tokenizer", ("caption", "clip"))):
+        for name, known in (("image", ("mobilenet", *VARIANTS, "resnet", "vit")), ("tokenizer", ("caption", "clip"))):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; use one of {', '.join(known)}")
+
+    @property
+    def grid_channels(self) -> int:
+        """Channels of a cell of the grid, 0 where the tower has none."""
+        if not self.grid_side:
+            return 0
+        return self.image_width if self.image in VARIANTS else GRID_CHANNELS
 
 
 def _image_tower(config: PairConfig) -> nn.Module:
     if config.image == "mobilenet":
         return MobileNetTower(config.embedding_dim, config.grid_side)
+    if config.image in VARIANTS:
+        return EfficientNetTower(
+            config.embedding_dim, config.grid_side, config.image, config.image_width, config.image_layers[0],
+            config.image_heads,
+        )  # fmt: skip
     if config.image == "resnet":
         return ModifiedResNet(
             config.image_layers, config.image_width, config.image_heads, config.image_size, config.embedding_dim
