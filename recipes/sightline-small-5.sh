@@ -1,57 +1,61 @@
 #!/usr/bin/env bash
-# sightline-small-5: EfficientNet-Lite2 in place of MobileNetV2, on features that are computed once and kept.
+# The recipe of sightline-small-5: EfficientNet-Lite2 in place of MobileNetV2, trained on features that are computed
+# once and kept. About two hours on two cores.
 #
-#   DATA=FOLDER recipes/sightline-small-5.sh
+#   recipes/sightline-small-5.sh [DATA [RUNS]]
 #
-# DATA: a folder with the sets flickr8k, everyday, street, scenes, things (README, "Train it yourself") and
-# flickr30k_captions.txt.gz. RUNS: where everything is kept, 6 GB. START: the captioner whose text tower, mapping
-# network and GPT-2 it goes on from, sightline-small-4. Every stage goes on where it was stopped; run the file again.
-# Two CPU cores: about two hours. DEVICE=cuda needs no other change.
+# DATA: folder with flickr8k/, everyday/, street/, scenes/, things/ and flickr30k_captions.txt.gz (docs/training.md).
+# RUNS: folder for the result of every stage, by default `runs`; it takes 7 GB. DEVICE: cpu or cuda.
+# START: checkpoint whose text tower, mapping network and GPT-2 it continues, by default the result of
+# recipes/sightline-small-4.sh. Run it again to continue: a stage whose result is there is skipped.
 set -euo pipefail
-: "${DATA:?say where the data is: DATA=FOLDER $0}"
-RUNS=${RUNS:-runs} START=${START:-model/default} DEVICE=${DEVICE:-cpu} PY=${PY:-.venv/bin/python}
-NAME=sightline-small-5
-export OMP_WAIT_POLICY=PASSIVE  # threads that wait for one another do not hold a core that other work could use
 
-sets=()
-for set in flickr8k everyday street scenes things; do sets+=(--data "$DATA/$set"); done
+DATA=$(realpath -m "${1:-${DATA:?"say where the data is: recipes/sightline-small-5.sh DATA"}}")
+RUNS=$(realpath -m "${2:-${RUNS:-runs}}")
+START=$(realpath -m "${START:-$RUNS/sightline-small-4}")
+PYTHON=${PYTHON:-python}
+DEVICE=${DEVICE:-cpu}
+cd "$(dirname "$0")/.."
 
-# 1. Pictures that show nothing any more, pages, screens, bare surfaces, with texts of their own: 20 seconds.
-[ -f "$RUNS/flaws/metadata.jsonl" ] ||
-    $PY -m training.flaws --data "$DATA/everyday" --data "$DATA/things" --each 100 --out "$RUNS/flaws"
-sets+=(--data "$RUNS/flaws")
+PHOTOS=(--data "$DATA/flickr8k" --data "$DATA/everyday" --data "$DATA/street" --data "$DATA/scenes"
+    --data "$DATA/things")
+SETS=("${PHOTOS[@]}" --data "$RUNS/flaws")
+TEXT="$DATA/flickr30k_captions.txt.gz"
 
-# 2. What the untouched tower sees of every photo, as it is (view 0) and cropped in another light (view 1); at stride
-#    16 and after its last layer. 40 photos a second on two free cores: 8 minutes and 1.5 GB a view.
-$PY -m training.features "${sets[@]}" --out "$RUNS/features" --views 2 --device "$DEVICE"
+# stage RESULT MODULE OPTION...: run the module unless RESULT is there.
+stage() {
+    local result=$1 module=$2
+    shift 2
+    if [ -e "$result" ]; then
+        echo "$result is there."
+        return
+    fi
+    echo "== python -m $module --out $(dirname "$result")"
+    "$PYTHON" -m "$module" "$@" --out "$(dirname "$result")"
+}
+flaws() { stage "$RUNS/$1/metadata.jsonl" training.flaws "${@:2}"; }
+features() { stage "$RUNS/$1/views.json" training.features --device "$DEVICE" "${@:2}"; }
+joint() { stage "$RUNS/$1/config.json" training.joint --device "$DEVICE" --resume "${@:2}"; }
+refit() { stage "$RUNS/$1/config.json" training.refit_classifier --device "$DEVICE" "${@:2}"; }
+export_as() { stage "$RUNS/$1/config.json" training.export "${@:2}"; }
 
-# 3. Neck, text tower, mapping network, GPT-2 and the tower's pointwise convolutions above stride 16, together.
-#    3 seconds a step of 96 photos on two free cores: 40 minutes.
-[ -f "$RUNS/tuned/config.json" ] ||
-    $PY -m training.joint "${sets[@]}" --features "$RUNS/features" --start "$START" --out "$RUNS/tuned" --tune-upper \
-        --epochs 4 --batch-size 96 --captions 2 --learning-rate 8e-4 --warmup 60 --ema 0.99 --keep-weight 2 \
-        --text "$DATA/flickr30k_captions.txt.gz" --save-minutes 4 --device "$DEVICE" --resume
+# Pictures that show nothing any more, pages, screens and bare surfaces, with texts of their own: half a minute.
+flaws flaws --data "$DATA/everyday" --data "$DATA/things" --each 100
 
-# 4. ImageNet's classifier, fitted anew to the tuned features: 3 minutes.
-[ -f "$RUNS/refitted/config.json" ] ||
-    $PY -m training.refit_classifier "${sets[@]}" --features "$RUNS/features" --start "$RUNS/tuned" \
-        --out "$RUNS/refitted" --device "$DEVICE"
+# What the untouched tower sees of every photo, as it is (view 0) and cropped in another light (view 1), at stride 16
+# and after its last layer. 40 photos a second on two free cores: 9 minutes and 3 GB a view. It resumes by itself.
+features features "${SETS[@]}" --views 2
 
-# 5. Dev photos say how candidates are ranked; what is chosen stands in the next stage.
-$PY -m training.prepare "${sets[@]}" --pair "$RUNS/refitted" --split dev --out "$RUNS/embeddings-dev" --device "$DEVICE"
-$PY -m training.tune_decoding "${sets[@]}" --model "$RUNS/refitted" --embeddings "$RUNS/embeddings-dev"
+# Neck, text tower, mapping network, GPT-2 and the tower's pointwise convolutions above stride 16, together.
+# 3 seconds a step of 96 photos on two free cores: 40 minutes.
+joint tuned "${SETS[@]}" --features "$RUNS/features" --start "$START" --tune-upper --epochs 4 --batch-size 96 \
+    --captions 2 --learning-rate 8e-4 --warmup 60 --ema 0.99 --keep-weight 2 --text "$TEXT" --save-minutes 4
 
-# 6. As it ships: half precision, its name, its way of decoding.
-$PY -m training.export --start "$RUNS/refitted" --name "$NAME" --beams 8 --length-penalty 1.1 --no-repeat-ngram 3 \
-    --likeness-weight 4 --agreement-weight 5 --out "$RUNS/$NAME"
+# ImageNet's classifier, fitted anew to the tuned features: 3 minutes.
+refit refitted "${SETS[@]}" --features "$RUNS/features" --start "$RUNS/tuned"
 
-# 7. Figures of the dev photos; with SPLIT=test, once and at the very end, those of the model card.
-score() { $PY -m training.evaluate --split "${SPLIT:-dev}" --model "$RUNS/$NAME" --data "$DATA/$1" --lang "$2" \
-    --out "$RUNS/scores/$1-$2-${SPLIT:-dev}" "${@:3}"; }
-for lang in en id; do
-    score flickr8k $lang --retrieval --out-of-domain "$DATA/street"
-    score everyday $lang
-    score scenes $lang
-    score street $lang --style guide --labels
-done
-score things en
+# In half precision, with the decoding that dev photos chose (training.tune_decoding).
+export_as sightline-small-5 --start "$RUNS/refitted" --name sightline-small-5 --beams 8 --length-penalty 1.1 \
+    --no-repeat-ngram 3 --likeness-weight 4 --agreement-weight 5
+
+echo "The captioner is $RUNS/sightline-small-5; docs/training.md says how it is measured."

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from data.embedding_files import write_json
 from data.embeddings import EmbeddingStore
 from model.clip.efficientnet import CLASSES, HEAD_CHANNELS, VARIANTS, EfficientNetLite, efficientnet_preprocess
 from training.corpus import Captioned, read_photos
@@ -34,6 +35,7 @@ from training.photos import Augment, PhotoSet, photos_in_order
 
 GRID_SIDE = 5
 LOWER, POOLED = "lower", "pooled"
+VIEWS = "views.json"  # in the folder: the views that are whole
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def main(folders, skip_bad, variant, out, first_view, views, crop, light, batch_
         augment = Augment(crop, light) if view else None
         shown = PhotoSet([photo.example for photo in photos], efficientnet_preprocess(variant), augment, seed=0)
         write_view(view_folder(out, view), backbone, photos, shown, view, batch_size, workers, device)
+    write_json(out / VIEWS, finished_views(out, LOWER))
 
 
 @torch.inference_mode()

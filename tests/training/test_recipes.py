@@ -23,6 +23,10 @@ RESULTS = {
     "training.prepare": "made_by.json",
     "training.train": "config.json",
     "training.export": "config.json",
+    "training.flaws": "metadata.jsonl",
+    "training.features": "views.json",
+    "training.joint": "config.json",
+    "training.refit_classifier": "config.json",
 }
 
 
@@ -34,7 +38,8 @@ def recipe(request) -> Path:
 @pytest.fixture
 def folder(tmp_path) -> Path:
     """With a stand-in for Python and the data that docs/training.md names."""
-    for name in ("flickr8k", "everyday", "street", "coco_small"):
+    (tmp_path / "runs" / "sightline-small-4").mkdir(parents=True)
+    for name in ("flickr8k", "everyday", "street", "scenes", "things", "coco_small"):
         (tmp_path / "data" / name).mkdir(parents=True)
     for name in ("flickr30k_captions.txt.gz", "mobilenet_v2.tflite"):
         (tmp_path / "data" / name).touch()
@@ -66,7 +71,7 @@ def test_stages_that_are_there_are_skipped(recipe, folder):
     for _, own, *options in found[:-1]:
         (Path(options[options.index("--out") + 1]) / RESULTS[own]).touch()
     assert calls(recipe, folder) == [["-m", module, *arguments]]
-    assert all("--resume" in call for call in found if call[1] in ("training.language", "training.train"))
+    assert all("--resume" in call for call in found if call[1] in ("training.language", "training.train", "training.joint"))
 
 
 def test_without_data_it_says_so(recipe, folder):
