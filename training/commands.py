@@ -11,6 +11,12 @@ COMMANDS = {
     "prepare": ("training.prepare", "Embed the photos of data sets, each photo once."),
     "captioner": ("training.train", "Train a mapping network, with GPT-2 frozen or tuned."),
     "selfcritical": ("training.selfcritical", "Tune a captioner on CIDEr-D itself."),
+    "flaws": ("training.flaws", "Make a set of photos that show nothing, pages, screens, bare surfaces."),
+    "features": ("training.features", "Keep what a frozen EfficientNet-Lite sees, in several views."),
+    "joint": ("training.joint", "Train pair and captioner together on kept features."),
+    "embed-kept": ("training.embed_kept", "Embed kept features with a trained pair, as prepare does photos."),
+    "refit-classifier": ("training.refit_classifier", "Fit the ImageNet classifier of a tuned tower anew."),
+    "tune-decoding": ("training.tune_decoding", "Choose decoding weights on dev photos."),
     "evaluate": ("training.evaluate", "Measure captions and retrieval against references."),
     "export": ("training.export", "Write a trained checkpoint as it ships."),
 }
