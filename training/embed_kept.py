@@ -10,13 +10,14 @@ import torch
 from tqdm import tqdm
 
 from data.embeddings import EmbeddingStore
+from model import checkpoint
 from training.corpus import read_photos
+from training.efficientnet import require_efficientnet
 from training.features import LOWER, finished_views, open_view
-from training.joint import Joint
+from training.joint import JointModel
 from training.loop import autocast
 from training.options import COUNT, EXISTING, FOLDER, TrainingCommand, data_options, device_option
 from training.prepare import view_key
-from training.pretrained import load_start
 
 
 @click.command(cls=TrainingCommand)
@@ -30,16 +31,17 @@ def main(folders, skip_bad, kept, source, out, batch_size, device) -> None:
     """Embed all views of the training photos and the dev photos; a run that was stopped goes on where it was."""
     torch.set_flush_denormal(True)
     splits = read_photos(folders, skip_bad=skip_bad)
-    start = load_start(source)
-    joint = Joint(start.pair, start.clipcap, tuned=True).to(device).eval()
+    loaded = checkpoint.load(source)
+    require_efficientnet(loaded.pair, source)
+    joint = JointModel(loaded.pair, loaded.captioner.clipcap, tuned=True).to(device).eval()
     joint.pair.image_tower.to(memory_format=torch.channels_last)
     made_by = {
         "model": f"{source.name}, kept features",
-        "checkpoint_sha256": start.pair.space.id,
+        "checkpoint_sha256": loaded.pair.space.id,
         "normalised": False,
         "dataset": ", ".join(folder.name for folder in folders),
     }
-    config = start.pair.config
+    config = loaded.pair.config
     grid = (config.grid_side**2, config.grid_channels)
     with EmbeddingStore.create(out, config.embedding_dim, made_by, grid=grid) as writer, torch.inference_mode():
         for number in finished_views(kept, LOWER):

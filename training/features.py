@@ -51,6 +51,7 @@ class View:
 
     def cells(self, photos: np.ndarray) -> Tensor:
         """The grid (B, T, C) as float32: 1280 channels of `pooled`, the network's own at stride 16 of `lower`."""
+        assert self.store.grid is not None  # both kinds have one
         return torch.from_numpy(self.store.grid[self.rows[photos]]).float()
 
 
@@ -59,9 +60,12 @@ def view_folder(folder: Path, view: int) -> Path:
 
 
 def finished_views(folder: Path, kind: str) -> list[int]:
-    """The views that are whole, in order; others may still be in the making."""
+    """The views that are whole, in order; others may still be in the making. Raises click.ClickException if none is."""
     found = sorted(int(path.name.removeprefix("view-")) for path in folder.glob("view-*"))
-    return [view for view in found if (view_folder(folder, view) / kind / "made_by.json").is_file()]
+    whole = [view for view in found if (view_folder(folder, view) / kind / "made_by.json").is_file()]
+    if not whole:
+        raise click.ClickException(f"{folder} holds no finished view; run training.features first.")
+    return whole
 
 
 def open_view(folder: Path, view: int, kind: str, photos: list[Captioned]) -> View:

@@ -46,7 +46,7 @@ TEXT_WEIGHT = 0.3  # of the loss between two captions of a photo
 NECK_WIDTH, NECK_LAYERS, NECK_HEADS = 384, 2, 6
 
 
-class Joint(nn.Module):
+class JointModel(nn.Module):
     """Pair and captioner, and what the tower makes of kept features. `tuned`: they are those at stride 16."""
 
     def __init__(self, pair: ClipPair, captioner: ClipCap, tuned: bool):
@@ -93,7 +93,9 @@ def forgetting_loss(logits: Tensor, before: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def look(joint: Joint, view: View, photos: np.ndarray, device: str, batch_size: int = 100) -> ImageFeatures:
+def features_of_view(
+    joint: JointModel, view: View, photos: np.ndarray, device: str, batch_size: int = 100
+) -> ImageFeatures:
     """What the tower makes of the kept photos, on the CPU."""
     parts = []
     for rows in np.array_split(photos, -(-len(photos) // batch_size)):
@@ -139,19 +141,20 @@ def main(
     """Train what comes after the kept features; OUT becomes a checkpoint that describes photos."""
     seed_everything(loop.seed)
     begun = load_start(start)
-    if begun.clipcap is None or not isinstance(begun.tokenizer, CaptionTokenizer):
+    pair, clipcap, tokenizer = begun.pair, begun.clipcap, begun.tokenizer
+    if clipcap is None or not isinstance(tokenizer, CaptionTokenizer):
         raise click.UsageError(f"there is no captioner of this project in {start}")
     report_lost_calibration(start, begun.calibration)
     splits = read_photos(folders, skip_bad=skip_bad)
-    if begun.pair.config.image != variant:
-        begun = with_efficientnet(begun, variant, GRID_SIDE, NECK_WIDTH, NECK_LAYERS, NECK_HEADS)
-    pair, tokenizer, kind = begun.pair, begun.tokenizer, LOWER if tune_upper else POOLED
+    if pair.config.image != variant:
+        pair, clipcap = with_efficientnet(pair, clipcap, variant, GRID_SIDE, NECK_WIDTH, NECK_LAYERS, NECK_HEADS)
+    kind = LOWER if tune_upper else POOLED
     backbone = pair.image_tower.backbone
     backbone.requires_grad_(False)
     upper = backbone.pointwise_parameters() if tune_upper else []
     for parameter in upper:
         parameter.requires_grad_(True)
-    joint = Joint(pair, begun.clipcap, tune_upper)
+    joint = JointModel(pair, clipcap, tune_upper)
     photos, dev_photos = (supported_captions(splits[name], tokenizer) for name in ("train", "dev"))
     encoded = encode_photos(photos, tokenizer)
     same_photo = paraphrases(text, tokenizer) if text else []
@@ -186,7 +189,8 @@ def main(
         rounds = [contrastive_loss(embeddings, texts[first + k % counts], pair.logit_scale) for k in range(2)]
         losses = {"contrastive": torch.stack(rounds).mean()}
         if same_photo:
-            losses["text"] = contrastive_loss(*texts[int(counts.sum()) :].chunk(2), pair.logit_scale)
+            one, other = texts[int(counts.sum()) :].chunk(2)
+            losses["text"] = contrastive_loss(one, other, pair.logit_scale)
         losses["caption"] = caption_loss(joint.captioner, features, batch.sentences, tokenizer)
         if logits is not None:
             losses["keep"] = forgetting_loss(logits, vectors)
@@ -194,12 +198,12 @@ def main(
         total = torch.stack([weights[part] * loss for part, loss in losses.items()]).sum()
         return {"loss": total, **losses}
 
-    def validate(average: Joint) -> dict[str, float]:
-        features = look(average, open_view(kept, 0, kind, dev), np.arange(len(dev)), loop.device)
+    def validate(average: JointModel) -> dict[str, float]:
+        features = features_of_view(average, open_view(kept, 0, kind, dev), np.arange(len(dev)), loop.device)
         captioner = FeatureCaptioner(average.captioner, tokenizer, DecodingOptions())
         scores = dev_cider(captioner, features, dev)
         view = open_view(kept, 0, kind, searched)
-        features = look(average, view, np.arange(len(searched)), loop.device)
+        features = features_of_view(average, view, np.arange(len(searched)), loop.device)
         return scores | dev_recall(average.pair, features.embedding, searched)
 
     ids = {id(p) for p in upper}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from model import checkpoint
 from training.corpus import read_photos
+from training.efficientnet import require_efficientnet
 from training.features import LOWER, View, finished_views, open_view
 from training.joint import forgetting_loss
 from training.loop import autocast, learning_rate_at
@@ -65,6 +66,7 @@ def fit_classifier(
 def main(folders, skip_bad, kept, start, views, epochs, learning_rate, device, out) -> None:
     """Write the checkpoint --start to --out with a classifier that agrees with the untouched tower's again."""
     loaded = checkpoint.load(start, device)
+    require_efficientnet(loaded.pair, start)
     splits = read_photos(folders, skip_bad=skip_bad)
     tower = loaded.pair.image_tower
     classifier = tower.backbone.classifier

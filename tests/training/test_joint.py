@@ -132,12 +132,12 @@ def test_frozen_then_tuned(kept, data, tmp_path, monkeypatch):
 
 def test_a_classifier_that_strayed_is_fitted_anew(kept, data, tmp_path):
     start, strayed = load_start(DEFAULT), tmp_path / "strayed"
-    begun = with_efficientnet(start, LITE0, features.GRID_SIDE, 24, 1, 2)
+    pair, clipcap = with_efficientnet(start.pair, start.clipcap, LITE0, features.GRID_SIDE, 24, 1, 2)
     with torch.no_grad():
-        weight = begun.pair.image_tower.backbone.classifier.weight
+        weight = pair.image_tower.backbone.classifier.weight
         weight.add_(torch.randn_like(weight), alpha=0.1)
-    captioner = FeatureCaptioner(begun.clipcap, begun.tokenizer, DecodingOptions())
-    checkpoint.save(strayed, "strayed", begun.pair, captioner, torch.float32)
+    captioner = FeatureCaptioner(clipcap, start.tokenizer, DecodingOptions())
+    checkpoint.save(strayed, "strayed", pair, captioner, torch.float32)
     told = call(refit_classifier, "--data", data, "--features", kept, "--start", strayed, "--epochs", 150,
                 "--learning-rate", 3e-3, "--out", tmp_path / "refitted")  # fmt: skip
     before, after = (float(part.split(" %")[0].split()[-1]) for part in told.split("dev photos: ")[1].split(", now"))
@@ -151,6 +151,21 @@ def test_a_resumed_run_comes_to_the_same(kept, data, tmp_path):
     call(joint, *common, "--out", tmp_path / "parted", "--resume")
     whole, parted = (checkpoint.load(tmp_path / name).pair.image_tower.neck for name in ("whole", "parted"))
     torch.testing.assert_close(whole.project.weight, parted.project.weight, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "problem"),
+    [
+        (joint, ("--start", DEFAULT, "--batch-size", 8), "holds no finished view; run training.features first."),
+        (embed_kept, ("--pair", DEFAULT), "is not an EfficientNet-Lite; train one with training.joint."),
+        (refit_classifier, ("--start", DEFAULT), "is not an EfficientNet-Lite; train one with training.joint."),
+    ],
+)
+def test_bad_input_gets_one_sentence(step, options, problem, data, tmp_path):
+    (tmp_path / "empty").mkdir()
+    arguments = ("--data", data, "--features", tmp_path / "empty", *options, "--out", tmp_path / "out")
+    result = CliRunner().invoke(step.main, [str(a) for a in arguments])
+    assert result.exit_code == 1 and problem in result.output.splitlines()[-1]
 
 
 def test_not_forgetting_costs_nothing_at_first():

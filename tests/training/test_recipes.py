@@ -71,7 +71,8 @@ def test_stages_that_are_there_are_skipped(recipe, folder):
     for _, own, *options in found[:-1]:
         (Path(options[options.index("--out") + 1]) / RESULTS[own]).touch()
     assert calls(recipe, folder) == [["-m", module, *arguments]]
-    assert all("--resume" in call for call in found if call[1] in ("training.language", "training.train", "training.joint"))
+    resumed = ("training.language", "training.train", "training.joint")
+    assert all("--resume" in call for call in found if call[1] in resumed)
 
 
 def test_without_data_it_says_so(recipe, folder):
