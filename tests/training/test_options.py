@@ -90,7 +90,7 @@ def test_group_lists_its_commands_without_loading_them():
 @pytest.mark.parametrize("name", COMMANDS)
 def test_group_calls_its_commands(name):
     result = CliRunner().invoke(commands.train, [name, "--help"])
-    assert result.exit_code == 0 and f"train {name} " in result.output and "--out" in result.output
+    assert result.exit_code == 0 and f"train {name} [OPTIONS]" in result.output
 
 
 def test_group_refuses_what_it_does_not_have():
