@@ -19,6 +19,7 @@ from training import embed_kept, features, flaws, joint, prepare, refit_classifi
 from training.efficientnet import with_efficientnet
 from training.pretrained import load_start
 
+pytestmark = pytest.mark.training
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 LITE0 = "efficientnet-lite0"
 SMALL = ("--variant", LITE0, "--batch-size", 8, "--warmup", 2, "--ema", 0.5, "--captions", 2)
