@@ -27,9 +27,9 @@ from training.captioning import (
     supported_captions,
 )
 from training.contrastive_losses import (
-    CAPTIONS_A_PHOTO,
-    contrastive_loss,
     drop_words,
+    pair_losses,
+    paraphrase_queries,
     paraphrases,
     word_loss,
     word_targets,
@@ -243,27 +243,14 @@ def main(
             rng = np.random.default_rng((loop.seed, epoch, int(indices[0])))
             # Without control tokens: a query has none.
             queries = [drop_words(sentence[prompt:], word_dropout, rng) for own in sentences for sentence in own]
-            if groups_of_text:
-                chosen = rng.choice(len(groups_of_text), min(len(groups_of_text), len(indices)), replace=False)
-                pairs = [rng.permutation(CAPTIONS_A_PHOTO)[:2] for _ in chosen]
-                for which in (0, 1):
-                    queries += [
-                        drop_words(groups_of_text[g][p[which]], word_dropout, rng) for g, p in zip(chosen, pairs)
-                    ]
+            queries += paraphrase_queries(groups_of_text, len(indices), word_dropout, rng)
             yield indices, pixels, sentences, queries
 
     def loss_of(batch: tuple) -> dict[str, Tensor]:
         indices, pixels, sentences, queries = batch
         features = pair.encode_image(MOBILENET.normalize(pixels.to(loop.device)))
         texts = pair.encode_tokens(queries)  # (N, D), after them two for each group of text
-        counts = torch.tensor([len(own) for own in sentences])
-        first = counts.cumsum(0) - counts
-        embeddings = nn.functional.normalize(features.embedding, dim=-1)
-        rounds = [contrastive_loss(embeddings, texts[first + k % counts], pair.logit_scale) for k in range(captions)]
-        losses = {"contrastive": torch.stack(rounds).mean()}
-        if groups_of_text:
-            one, other = texts[int(counts.sum()) :].chunk(2)
-            losses["text"] = contrastive_loss(one, other, pair.logit_scale)
+        losses = pair_losses(features.embedding, texts, [len(own) for own in sentences], captions, pair.logit_scale)
         if words is not None and features.grid is not None:
             losses["words"] = word_loss(words(features.grid.mean(1)), [targets[i] for i in indices])
         if joint.captioner is not None:

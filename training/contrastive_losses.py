@@ -1,5 +1,6 @@
 """What a CLIP pair is trained on: the contrastive loss, the words of the captions, and sentences without photos."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +20,22 @@ def contrastive_loss(photos: Tensor, texts: Tensor, scale: Tensor) -> Tensor:
     logits = scale.exp().clamp(max=100) * photos @ texts.T  # (B, B)
     target = torch.arange(len(photos), device=photos.device)
     return (nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)) / 2
+
+
+def pair_losses(photos: Tensor, texts: Tensor, counts: Sequence[int], rounds: int, scale: Tensor) -> dict[str, Tensor]:
+    """Losses: "contrastive", the mean over `rounds` of that between the photos' embeddings (B, D), of any length, and
+    one sentence each; "text", between the two of each pair of `paraphrase_queries`, if there are any. `texts` (N, D) of
+    length 1: `counts` (B,) sentences for each photo in turn, after them those pairs."""
+    of_photo = torch.tensor(counts)
+    first = of_photo.cumsum(0) - of_photo
+    photos = nn.functional.normalize(photos, dim=-1)
+    each = [contrastive_loss(photos, texts[first + k % of_photo], scale) for k in range(rounds)]
+    losses = {"contrastive": torch.stack(each).mean()}
+    pairs = texts[sum(counts) :]
+    if len(pairs):
+        one, other = pairs.chunk(2)
+        losses["text"] = contrastive_loss(one, other, scale)
+    return losses
 
 
 def word_targets(encoded: list[list[list[int]]], vocabulary: int, prompt: int) -> list[tuple[Tensor, Tensor]]:
@@ -49,6 +66,18 @@ def paraphrases(file: Path, tokenizer: CaptionTokenizer) -> list[list[list[int]]
         raise click.ClickException(f"{file} has {len(sentences)} lines; {CAPTIONS_A_PHOTO} a photo are expected")
     encoded = [[*tokenizer.encode(s.text)[: MAX_TOKENS - 3], tokenizer.end_id] for s in sentences]
     return [encoded[i : i + CAPTIONS_A_PHOTO] for i in range(0, len(encoded), CAPTIONS_A_PHOTO)]
+
+
+def paraphrase_queries(
+    groups: list[list[list[int]]], count: int, dropout: float, rng: np.random.Generator
+) -> list[list[int]]:
+    """Two captions of each of `count` photos of `paraphrases`, without some of their words: all first, then all second
+    ones."""
+    if not groups:
+        return []
+    chosen = rng.choice(len(groups), min(len(groups), count), replace=False)
+    pairs = [rng.permutation(CAPTIONS_A_PHOTO)[:2] for _ in chosen]
+    return [drop_words(groups[g][p[which]], dropout, rng) for which in (0, 1) for g, p in zip(chosen, pairs)]
 
 
 def drop_words(tokens: list[int], dropout: float, rng: np.random.Generator) -> list[int]:

@@ -55,6 +55,12 @@ class View:
         return torch.from_numpy(self.store.grid[self.rows[photos]]).float()
 
 
+def as_map(cells: Tensor) -> Tensor:
+    """A view's cells (B, T, C) -> (B, C, H, W) as convolutions take them, H = W, channels last."""
+    side = round(cells.shape[1] ** 0.5)
+    return cells.unflatten(1, (side, side)).permute(0, 3, 1, 2)
+
+
 def view_folder(folder: Path, view: int) -> Path:
     return folder / f"view-{view}"
 

@@ -30,10 +30,10 @@ from training.captioning import (
     sample_evenly,
     supported_captions,
 )
-from training.contrastive_losses import CAPTIONS_A_PHOTO, contrastive_loss, drop_words, paraphrases
+from training.contrastive_losses import drop_words, pair_losses, paraphrase_queries, paraphrases
 from training.corpus import Captioned, read_photos
 from training.efficientnet import with_efficientnet
-from training.features import GRID_SIDE, LOWER, POOLED, View, finished_views, open_view
+from training.features import GRID_SIDE, LOWER, POOLED, View, as_map, finished_views, open_view
 from training.loop import Trainer, seed_everything
 from training.loop_options import LoopOptions, loop_options
 from training.metrics import recall
@@ -42,6 +42,7 @@ from training.pretrained import load_start, report_lost_calibration
 
 DEV_PHOTOS = 400
 RETRIEVAL_PHOTOS = 1000
+QUERIES_A_PHOTO = 2  # of its captions, for the text tower
 TEXT_WEIGHT = 0.3  # of the loss between two captions of a photo
 NECK_WIDTH, NECK_LAYERS, NECK_HEADS = 384, 2, 6
 
@@ -60,9 +61,8 @@ class JointModel(nn.Module):
         cells of the grid. `crop`: least part of a side that a random window keeps, one for the batch, at stride 16."""
         tower, logits = self.pair.image_tower, None
         if self.tuned:
-            side = round(cells.shape[1] ** 0.5)
-            lower = cells.unflatten(1, (side, side)).permute(0, 3, 1, 2)  # (B, C, S / 16, S / 16), channels last
-            down, across = (_window(side, crop) for _ in range(2))
+            lower = as_map(cells)
+            down, across = (_window(lower.shape[-1], crop) for _ in range(2))
             vectors, cells = tower.pooled(tower.backbone.upper(lower[:, :, down, across]))
             logits = tower.class_logits(vectors).float()
         kept = torch.rand(cells.shape[:2], device=cells.device) >= dropout if dropout else None
@@ -156,41 +156,30 @@ def main(
         parameter.requires_grad_(True)
     joint = JointModel(pair, clipcap, tune_upper)
     photos, dev_photos = (supported_captions(splits[name], tokenizer) for name in ("train", "dev"))
-    encoded = encode_photos(photos, tokenizer)
+    encoded, prompt = encode_photos(photos, tokenizer), tokenizer.prompt_length
     same_photo = paraphrases(text, tokenizer) if text else []
     dev, searched = sample_evenly(dev_photos, DEV_PHOTOS), dev_photos[:RETRIEVAL_PHOTOS]
     report_measured(dev)
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         known = finished_views(kept, kind)
-        views = [open_view(kept, view, kind, photos) for view in known]
-        rng = np.random.default_rng((loop.seed, epoch))
-        order, view = rng.permutation(len(photos)), views[epoch % len(views)]
+        view = open_view(kept, known[epoch % len(known)], kind, photos)
+        order = np.random.default_rng((loop.seed, epoch)).permutation(len(photos))
         for begin in range(first * loop.batch_size, len(order) - loop.batch_size + 1, loop.batch_size):
             indices = order[begin : begin + loop.batch_size]
             sentences = [sample_captions(encoded[i], captions, (loop.seed, epoch, i)) for i in indices]
             rng = np.random.default_rng((loop.seed, epoch, begin))
             # Without control tokens: a query has none.
-            queries = [drop_words(sentence[2:], word_dropout, rng) for own in sentences for sentence in own[:2]]
-            if same_photo:
-                chosen = rng.choice(len(same_photo), min(len(same_photo), len(indices)), replace=False)
-                pairs = [rng.permutation(CAPTIONS_A_PHOTO)[:2] for _ in chosen]
-                for side in (0, 1):
-                    queries += [drop_words(same_photo[g][p[side]], word_dropout, rng) for g, p in zip(chosen, pairs)]
+            queries = [drop_words(s[prompt:], word_dropout, rng) for own in sentences for s in own[:QUERIES_A_PHOTO]]
+            queries += paraphrase_queries(same_photo, len(indices), word_dropout, rng)
             yield Batch(view.vectors(indices), view.cells(indices), sentences, queries)
 
     def loss_of(batch: Batch) -> dict[str, Tensor]:
         vectors = batch.vectors.to(loop.device)
         features, logits = joint.encode_kept(vectors, batch.cells.to(loop.device), dropout, crop)
         texts = pair.encode_tokens(batch.queries)
-        counts = torch.tensor([min(2, len(own)) for own in batch.sentences])
-        first = counts.cumsum(0) - counts
-        embeddings = nn.functional.normalize(features.embedding, dim=-1)
-        rounds = [contrastive_loss(embeddings, texts[first + k % counts], pair.logit_scale) for k in range(2)]
-        losses = {"contrastive": torch.stack(rounds).mean()}
-        if same_photo:
-            one, other = texts[int(counts.sum()) :].chunk(2)
-            losses["text"] = contrastive_loss(one, other, pair.logit_scale)
+        counts = [len(own[:QUERIES_A_PHOTO]) for own in batch.sentences]
+        losses = pair_losses(features.embedding, texts, counts, QUERIES_A_PHOTO, pair.logit_scale)
         losses["caption"] = caption_loss(joint.captioner, features, batch.sentences, tokenizer)
         if logits is not None:
             losses["keep"] = forgetting_loss(logits, vectors)

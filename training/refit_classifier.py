@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from model import checkpoint
 from training.corpus import read_photos
 from training.efficientnet import require_efficientnet
-from training.features import LOWER, View, finished_views, open_view
+from training.features import LOWER, View, as_map, finished_views, open_view
 from training.joint import forgetting_loss
 from training.loop import autocast, learning_rate_at
 from training.options import COUNT, EXISTING, FOLDER, Number, TrainingCommand, data_options, device_option
@@ -23,10 +23,8 @@ def features_of(tower: nn.Module, view: View, count: int, device: str, batch_siz
     """Means of the tuned features (N, 1280) and the untouched logits (N, 1000) of a view's photos."""
     means, logits = [], []
     for rows in np.array_split(np.arange(count), -(-count // batch_size)):
-        cells = view.cells(rows).to(device)
-        side = round(cells.shape[1] ** 0.5)
         with autocast(device, "auto"):
-            features = tower.backbone.upper(cells.unflatten(1, (side, side)).permute(0, 3, 1, 2))
+            features = tower.backbone.upper(as_map(view.cells(rows).to(device)))
         means.append(features.float().mean((2, 3)))
         logits.append(view.vectors(rows).to(device))
     return torch.cat(means), torch.cat(logits)

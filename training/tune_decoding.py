@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from model import checkpoint
+from model.caption.clipcap_captioner import candidate_fit
 from model.protocols import Caption
-from training.captioning import sample_evenly
-from training.corpus import Captioned, read_photos
+from training.captioning import MIN_DEV_PHOTOS, dev_groups, sample_evenly
+from training.corpus import read_photos
 from training.metrics import CiderD
 from training.options import COUNT, EXISTING, TrainingCommand, data_options
 from training.prepare import open_embeddings
@@ -22,7 +23,6 @@ from training.prepare import open_embeddings
 LENGTH_PENALTIES = (0.9, 1.0, 1.1, 1.2)
 LIKENESS_WEIGHTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0)
 AGREEMENT_WEIGHTS = (0.0, 2.5, 5.0, 7.5, 10.0)
-LEAST_PHOTOS = 20  # of a language and style that counts
 
 
 def ranked(own: list[Caption], vectors: np.ndarray, photo: np.ndarray, weights: tuple[float, float, float]) -> int:
@@ -30,7 +30,7 @@ def ranked(own: list[Caption], vectors: np.ndarray, photo: np.ndarray, weights: 
     `weights`: length penalty, likeness, agreement."""
     penalty, likeness, agreement = weights
     scores = np.array([sum(c.log_probs) / max(1, len(c.log_probs)) ** penalty for c in own])
-    return int(np.argmax(scores + likeness * vectors @ photo + agreement * vectors @ vectors.mean(0)))
+    return int(np.argmax(scores + candidate_fit(vectors, photo, likeness, agreement)))
 
 
 @click.command(cls=TrainingCommand)
@@ -50,7 +50,9 @@ def main(folders, skip_bad, source, embeddings, count, beams, batch_size) -> Non
     options = replace(loaded.captioner.options, beams=beams, no_repeat_ngram=3)
     photos = nn.functional.normalize(features.embedding, dim=-1).numpy()
     tables = {}
-    for way, members in photos_by_style(dev).items():
+    for way, members in dev_groups(dev).items():
+        if len(members) < MIN_DEV_PHOTOS:
+            continue
         found: list[list[Caption]] = []
         for first in range(0, len(members), batch_size):
             part = features.select(members[first : first + batch_size])
@@ -64,15 +66,6 @@ def main(folders, skip_bad, source, embeddings, count, beams, batch_size) -> Non
     for place in np.argsort(means, kind="stable"):
         each = " ".join(f"{table[place]:.4f}" for table in tables.values())
         click.echo(f"{combinations[place]}: {means[place]:.4f}  {each}")
-
-
-def photos_by_style(photos: list[Captioned]) -> dict[tuple[str, str], list[int]]:
-    """(language, style) -> the photos that have references of it, where they are enough."""
-    found: dict[tuple[str, str], list[int]] = {}
-    for i, photo in enumerate(photos):
-        for way in sorted({(s.language, s.style) for s in photo.sentences}):
-            found.setdefault(way, []).append(i)
-    return {way: members for way, members in sorted(found.items()) if len(members) >= LEAST_PHOTOS}
 
 
 def scores_of(found: list[list[Caption]], photos: np.ndarray, pair, cider: CiderD) -> list[float]:

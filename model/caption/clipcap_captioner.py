@@ -64,10 +64,16 @@ class ClipCapCaptioner:
         for photo, own in zip(embeddings, captions):
             vectors = texts[first : first + len(own)]  # (hypotheses, D)
             scores = np.array([caption.score for caption in own])
-            scores += options.likeness_weight * vectors @ photo + options.agreement_weight * vectors @ vectors.mean(0)
+            scores += candidate_fit(vectors, photo, options.likeness_weight, options.agreement_weight)
             ranked.append([own[i] for i in np.argsort(-scores, kind="stable")])
             first += len(own)
         return ranked
+
+
+def candidate_fit(vectors: np.ndarray, photo: np.ndarray, likeness: float, agreement: float) -> np.ndarray:
+    """What is added to the score of each candidate (C,): how well its embedding, of `vectors` (C, D), fits the photo's
+    (D,) and the other candidates', times these weights."""
+    return likeness * vectors @ photo + agreement * vectors @ vectors.mean(0)
 
 
 def load(source: Path | str, device: str, precision: str) -> ClipCapCaptioner:

@@ -123,7 +123,7 @@ def test_frozen_then_tuned(kept, data, tmp_path, monkeypatch):
     assert cosines.min() > 0.97  # computed and kept in half precision
     call(selfcritical, "--data", data, "--embeddings", tmp_path / "kept", "--start", tmp_path / "tuned", "--steps", 1,
          "--samples", 2, *SMALL[2:-2], "--out", tmp_path / "critical")  # fmt: skip
-    monkeypatch.setattr(tune_decoding, "LEAST_PHOTOS", 1)
+    monkeypatch.setattr(tune_decoding, "MIN_DEV_PHOTOS", 1)
     table = call(tune_decoding, "--data", data, "--embeddings", tmp_path / "kept", "--model", tmp_path / "tuned",
                  "--photos", 3, "--beams", 2)  # fmt: skip
     assert table.count("\n(") == 4 * 6 * 5 and "en/caption: 3 photos" in table
