@@ -33,8 +33,8 @@ class DescribeOptions:
 
 def describe_upload(services: Services, data: bytes, options: DescribeOptions, owner: str) -> tuple[Record, bool]:
     """Check, describe, speak and keep the photo in `data` for `owner` -> its record, and whether it is new: the same
-    photo in the same language and style is described once, unless the captioner changed, and spoken again if it was
-    kept without sound or at another rate. If speech fails the record says why, and is kept.
+    photo in the same language and style is described once, and again in its record if the captioner changed. It is
+    spoken again if it was kept without sound or at another rate. If speech fails the record says why, and is kept.
 
     Raises PhotoError, UnsupportedOption, ModelError, ModelBusyError and NoRoom.
     """
@@ -46,8 +46,8 @@ def describe_upload(services: Services, data: bytes, options: DescribeOptions, o
     clock.lap("read")
     if info:
         space = services.inference.space.id if services.inference.space else None
-        known = services.library.records.same(owner, photo.sha256, info.name, space, options.language, options.style)
-        if known:
+        known = services.library.records.same(owner, photo.sha256, options.language, options.style)
+        if known and known.by_captioner(info.name, space):
             return _with_sound(services, known, options.rate), False
     found = services.inference.describe(photo.image, options.language, options.style)
     clock.lap("describe")

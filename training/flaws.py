@@ -2,9 +2,12 @@
 
 Photos of other sets are darkened, blurred, overexposed or covered until nothing can be told of them; pages, screens
 and surfaces are drawn. Each gets the texts of its kind, so that a captioner learns to say so instead of guessing.
+Others are spoilt less, so that they can still be told, and keep their short captions: a flaw alone is no reason to
+say nothing.
 """
 
 import json
+import re
 from collections.abc import Callable
 
 import click
@@ -12,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from model.imaging import open_photo
+from training import textures
 from training.corpus import Captioned, read_photos
 from training.options import AT_LEAST_0, COUNT, FOLDER, TrainingCommand, data_options
 
@@ -65,7 +69,10 @@ TEXTS: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         "en": {"caption": ("a blank wall", "a bare surface with nothing on it", "nothing but a plain surface")},
         "id": {"caption": ("dinding kosong", "permukaan polos tanpa apa pun")},
     },
-}
+} | textures.TEXTS
+DEGRADED = "degraded"
+DEGRADED_SHARE = 4  # times as many as of the others: they are photos of everything
+SIDES = re.compile(r"\b(?:left|right|kiri|kanan|top|bottom|upper|lower|atas|bawah)\b")  # no longer where they were
 
 
 def dark(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -92,6 +99,20 @@ def finger(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
     tone = np.array([210, 150, 125]) * rng.uniform(0.25, 1.0) + rng.normal(0, 8, 3)
     skin = Image.new("RGB", photo.size, tuple(int(v) for v in tone.clip(0, 255)))
     return Image.composite(skin, photo, mask.filter(ImageFilter.GaussianBlur(12)))
+
+
+def degraded(photo: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """What people's photos suffer from, as far as the photo can still be told: badly lit, out of focus, turned."""
+    how = rng.integers(4)
+    pixels = np.asarray(photo, dtype=np.float32)
+    if how == 0:
+        return _image(pixels * rng.uniform(0.15, 0.5) + rng.normal(0, rng.uniform(0, 6), pixels.shape))
+    if how == 1:
+        return _image(255 - (255 - pixels) * rng.uniform(0.3, 0.6))
+    if how == 2:
+        return photo.filter(ImageFilter.GaussianBlur(rng.uniform(1, 3)))
+    turn = Image.Transpose.ROTATE_90 if rng.random() < 0.5 else Image.Transpose.ROTATE_270
+    return photo.transpose(turn)
 
 
 def page(photo: Image.Image, rng: np.random.Generator, words: list[str]) -> Image.Image:
@@ -153,7 +174,22 @@ def make(kind: str, photo: Captioned, rng: np.random.Generator, words: list[str]
     opened = open_photo(photo.example.path).image.resize((SIZE, SIZE))
     if kind in DRAWN:
         return DRAWN[kind](opened, rng, words)
-    return (SPOILT | {"surface": surface})[kind](opened, rng)
+    if kind in textures.DRAWN:
+        return textures.DRAWN[kind](SIZE, rng)
+    return (SPOILT | {"surface": surface, DEGRADED: degraded})[kind](opened, rng)
+
+
+def captions_of(kind: str, photo: Captioned) -> list[dict[str, str]]:
+    """The texts of the kind, or the photo's own short ones as far as they name no side."""
+    if kind == DEGRADED:
+        kept = [s for s in photo.sentences if s.style == "caption" and not SIDES.search(s.text)]
+        return [{"text": s.text, "lang": s.language, "style": s.style} for s in kept]
+    return [
+        {"text": text, "lang": language, "style": style}
+        for language, styles in TEXTS[kind].items()
+        for style, texts in styles.items()
+        for text in texts
+    ]
 
 
 @click.command(cls=TrainingCommand)
@@ -167,22 +203,19 @@ def main(folders, skip_bad, each, seed, out) -> None:
     words = " ".join(s.text for photo in splits["train"][::50] for s in photo.sentences).split()
     (out / "images").mkdir(parents=True, exist_ok=True)
     rows = []
-    for number, kind in enumerate(TEXTS):
-        for i in range(each):
+    for number, kind in enumerate((*TEXTS, DEGRADED)):
+        for i in range(each * (DEGRADED_SHARE if kind == DEGRADED else 1)):
             rng = np.random.default_rng((seed, number, i))
             split = "dev" if i % 10 == 9 else "train"
             photo = splits[split][rng.integers(len(splits[split]))]
+            captions = captions_of(kind, photo)
+            if not captions:
+                continue
             name = f"images/{kind}_{i:04d}.jpg"
             make(kind, photo, rng, words).save(out / name, quality=90)
-            captions = [
-                {"text": text, "lang": language, "style": style}
-                for language, styles in TEXTS[kind].items()
-                for style, texts in styles.items()
-                for text in texts
-            ]
             rows.append({"file_name": name, "split": split, "captions": captions, "labels": [kind]})
     (out / "metadata.jsonl").write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-    click.echo(f"Made {len(rows)} pictures of {len(TEXTS)} kinds in {out}")
+    click.echo(f"Made {len(rows)} pictures of {len(TEXTS) + 1} kinds in {out}")
 
 
 if __name__ == "__main__":

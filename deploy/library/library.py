@@ -9,7 +9,7 @@ import errno
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from deploy.library.database import open_database
 from deploy.library.keys import Keys
 from deploy.library.photos import photos_at
-from deploy.library.records import Record, Records
+from deploy.library.records import DESCRIBED, OWNERS, Record, Records
 from deploy.library.search import Search
 from model.errors import SightlineError
 
@@ -68,8 +68,13 @@ class Library:
         self.search = Search(self.records)
 
     def add(self, record: Record, contents: Mapping[str, bytes]) -> Record:
-        """Keep `record` and its files, `contents` by kind, unless its owner has the same already, -> what is kept.
-        Raises NoRoom, OSError or SQLAlchemyError, and keeps nothing."""
+        """Keep `record` and its files, `contents` by kind, -> what is kept. Where its owner has that photo in that
+        language and style, that is the record which is there; made by another captioner, it is given this description.
+        Raises NoRoom, OSError or SQLAlchemyError and leaves all as it was."""
+        known = self.records.same(record.owner, record.sha256, record.language, record.style)
+        if known is not None:
+            same_captioner = known.by_captioner(record.model, record.space)
+            return known if same_captioner else self._redescribe(known, record, contents)
         names = {f"{record.id}.{kind}": data for kind, data in contents.items()}
         with _room():
             self.files.write(names)
@@ -95,18 +100,32 @@ class Library:
         """Give the record its owner's words, or the machine's again for None, and the `sound` by kind that speaks them.
         -> the record as it now is. Raises NoRoom, OSError or SQLAlchemyError and leaves all as it was."""
         edited = replace(record, user_description=user_description, audio_error=audio_error)
-        names = {f"{record.id}.{kind}": data for kind, data in sound.items()}
+        self._change(edited, OWNERS, sound)
+        return edited
+
+    def _redescribe(self, known: Record, record: Record, contents: Mapping[str, bytes]) -> Record:
+        """Put the description of `record` in the place of that of `known`, which stays the owner's own photo: its id,
+        when it was sent, its owner's words and the sound of these."""
+        described = replace(known, **{name: getattr(record, name) for name in DESCRIBED if name != "words"})
+        sound = {kind: data for kind, data in contents.items() if kind != "jpg"}
+        if known.user_description:
+            described, sound = replace(described, audio_error=known.audio_error, rate=known.rate), {}
+        self._change(described, DESCRIBED, sound)
+        return described
+
+    def _change(self, changed: Record, columns: Sequence[str], sound: Mapping[str, bytes]) -> None:
+        """Keep these columns and the `sound` by kind of a record. Raises as `edit` does."""
+        names = {f"{changed.id}.{kind}": data for kind, data in sound.items()}
         with _room():
             before = self._there(names)
             self.files.write(names, there=before)
             try:
-                known = self.records.change(edited)
+                known = self.records.change(changed, columns)
             except SQLAlchemyError:
                 self.files.write(before, there=before)
                 raise
             if not known:  # deleted since we looked
                 self.files.delete(*names)
-        return edited
 
     def _there(self, names: Iterable[str]) -> dict[str, bytes]:
         """Those of the files that are there."""

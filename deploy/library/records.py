@@ -139,6 +139,10 @@ class Record:
         """What a search by words finds it by."""
         return "\n".join(part for part in (self.display_text, self.text) if part)
 
+    def by_captioner(self, model: str, space: str | None) -> bool:
+        """Whether the captioner of that name and space described it."""
+        return (self.model, self.space) == (model, space)
+
     @property
     def vector(self) -> np.ndarray | None:
         """The embedding, (D,) float32."""
@@ -146,6 +150,10 @@ class Record:
 
 
 COLUMNS = [column for column in table.columns if column.name != "words"]
+# What a photo's own record keeps when another captioner describes it again.
+LASTING = {"id", "number", "owner", "created", "sha256", "width", "height", "language", "style", "user_description"}
+OWNERS = ("user_description", "audio_error", "rate", "words")  # what editing changes
+DESCRIBED = tuple(column.name for column in table.columns if column.name not in LASTING)
 
 
 IN_PERIOD = "(:since IS NULL OR created >= :since) AND (:until IS NULL OR created < :until)"
@@ -177,14 +185,13 @@ class Records:
         self.engine, self._writing = engine, writing(engine)
 
     def add(self, record: Record) -> Record:
-        """Keep `record`, unless its owner has the same already, -> what is kept."""
-        values = asdict(record) | {"words": record.words, "certainty": record.certainty.value}
+        """Keep `record`, unless its owner has that photo in that language and style, -> what is kept."""
+        values = _values(record)
         del values["number"]  # the database gives it
-        key = (record.owner, record.sha256, record.model, record.space, record.language, record.style)
         with self._writing.begin() as connection:
             if connection.dialect.name == "postgresql":  # SQLite has one writer at a time
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(record.owner))))
-            known = _one(connection, _same(*key))
+            known = _one(connection, _same(record.owner, record.sha256, record.language, record.style))
             if known is None:
                 connection.execute(insert(table).values(**values))
         return known or record
@@ -193,10 +200,10 @@ class Records:
         with self.engine.connect() as connection:
             return _one(connection, table.c.id == id)
 
-    def same(self, owner: str, sha256: str, model: str, space: str | None, language: str, style: str) -> Record | None:
-        """The owner's record of that photo by the captioner of that name and space, in that language and style."""
+    def same(self, owner: str, sha256: str, language: str, style: str) -> Record | None:
+        """The owner's record of that photo in that language and style, whoever described it; of several, the newest."""
         with self.engine.connect() as connection:
-            return _one(connection, _same(owner, sha256, model, space, language, style))
+            return _one(connection, _same(owner, sha256, language, style))
 
     def all_in_space(self, owner: str, space: str) -> bool:
         """Whether every photo of the owner lies in that space."""
@@ -269,9 +276,9 @@ class Records:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(wanted.order_by(table.c.number))]
 
-    def change(self, record: Record) -> bool:
-        """Keep the owner's words and what became of the sound; False if the record is gone."""
-        changed = {name: getattr(record, name) for name in ("user_description", "audio_error", "rate", "words")}
+    def change(self, record: Record, columns: Sequence[str]) -> bool:
+        """Keep these columns of a record as they now are; False if it is gone."""
+        changed = {name: value for name, value in _values(record).items() if name in columns}
         with self._writing.begin() as connection:
             found = connection.execute(update(table).where(table.c.id == record.id).values(**changed))
             return found.rowcount > 0
@@ -305,8 +312,14 @@ class Records:
             return [Record(**row) for row in connection.execute(wanted).mappings()]
 
 
+def _values(record: Record) -> dict:
+    """A record as the table has it."""
+    return asdict(record) | {"words": record.words, "certainty": record.certainty.value}
+
+
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Record | None:
-    row = connection.execute(select(*COLUMNS).where(condition).limit(1)).mappings().first()
+    wanted = select(*COLUMNS).where(condition).order_by(table.c.number.desc()).limit(1)
+    row = connection.execute(wanted).mappings().first()
     return None if row is None else Record(**row)
 
 
@@ -314,12 +327,5 @@ def _among(owner: str, numbers: Sequence[int]) -> ColumnElement[bool]:
     return and_(table.c.owner == owner, table.c.number.in_(numbers))
 
 
-def _same(owner: str, sha256: str, model: str, space: str | None, language: str, style: str) -> ColumnElement[bool]:
-    return and_(
-        table.c.owner == owner,
-        table.c.sha256 == sha256,
-        table.c.model == model,
-        table.c.space.is_not_distinct_from(space),
-        table.c.language == language,
-        table.c.style == style,
-    )
+def _same(owner: str, sha256: str, language: str, style: str) -> ColumnElement[bool]:
+    return and_(table.c.owner == owner, table.c.sha256 == sha256, table.c.language == language, table.c.style == style)
