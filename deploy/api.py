@@ -8,7 +8,7 @@ from apiflask.schemas import FileSchema
 from flask import Response, request, send_file, url_for
 
 from deploy.access import ensure_owner, find, unknown_id
-from deploy.describing import cautions_of, certainty_of, describe_upload, spoken_text_of
+from deploy.describing import cautions_of, certainty_of, describe_upload, findings_as_json, findings_of, spoken_text_of
 from deploy.errors import Problem
 from deploy.fields import DescribeFields
 from deploy.inference import ModelBusyError, ModelError
@@ -18,6 +18,7 @@ from deploy.uploads import api_upload
 from deploy.web import services
 from model.languages.wording import wording
 from model.protocols import CaptionerInfo
+from model.senses.senses import Findings
 
 api = APIBlueprint("api", __name__, url_prefix="/api/v1", tag="Descriptions")
 states = APIBlueprint("states", __name__, tag="Service")
@@ -131,6 +132,9 @@ def as_json(record: Record) -> dict:
         "caption": record.caption,
         "confidence": record.confidence,
         "alternatives": record.alternatives,
+        "claims": record.claims,
+        "unverified": record.unverified,
+        **findings_as_json(findings_of(record) or Findings(), record.language),
         "language": record.language,
         "style": record.style,
         "audio": None if record.audio_error else sound,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from deploy.alt_text import AltTextError, write_copy
 from deploy.cli import open_library, print_any_name
 from deploy.config import Settings
 from deploy.describe_command import LanguageCode
-from deploy.describing import as_record, certainty_of, rounded, spoken_text_of
+from deploy.describing import DescribeOptions, as_record, certainty_of, rounded, spoken_text_of
 from deploy.inference import MAX_BATCH, load_describer
 from deploy.library import KEY
 from model.certainty import Certainty
-from model.describe import Description
+from model.describe import Description, scene_of
 from model.imaging import Photo, PhotoError, open_photo
-from model.languages.wording import spoken_text
 from model.protocols import STYLES
+from model.telling import Telling, spoken_text
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif"}
 COLUMNS = ("image", "caption", "confidence", "certainty", "spoken", "language")
@@ -98,8 +99,9 @@ class Captions:
 @click.option("--resume", is_flag=True, help="Go on with --out, with the same options; finished photos stay so.")
 @click.option("--lang", type=LanguageCode(), default="en", show_default=True, help="Language of the captions.")
 @click.option("--style", type=click.Choice(STYLES), default="caption", show_default=True, help="Level of detail.")
+@click.option("--read/--no-read", default=True, show_default=True, help="Look for text and codes, too.")
 @click.pass_context
-def bulk(context: click.Context, source, out, key, copies, least_certainty, resume, lang, style) -> None:
+def bulk(context: click.Context, source, out, key, copies, least_certainty, resume, lang, style, read) -> None:
     """Describe every photo of SOURCE: a folder, a pattern such as 'photos/**/*.jpg', or a CSV with a column image."""
     print_any_name()
     if out.suffix.lower() not in (".csv", ".jsonl"):
@@ -124,12 +126,13 @@ def bulk(context: click.Context, source, out, key, copies, least_certainty, resu
             raise click.ClickException(f"There is no key {key!r} in use; make one by `sightline keys create {key}`.")
         captions.begin()
         for batch in batches(left, settings, bad, bar):
-            found = describer.describe_many([photo.image for _, _, photo in batch], lang, style)
+            found = describer.describe_many([photo.image for _, _, photo in batch], lang, style, read)
             for (name, path, photo), description in zip(batch, found, strict=True):
                 row = row_of(name, description)
-                alt_text = spoken_text(description.text, description.certainty, (), lang)
+                alt_text = alt_text_of(description)
                 if library:
-                    kept = library.add(as_record(photo, description, KEY + key, SILENT), {"jpg": photo.jpeg})
+                    record = as_record(photo, description, KEY + key, SILENT, DescribeOptions(lang, style))
+                    kept = library.add(record, {"jpg": photo.jpeg})
                     row |= {"certainty": certainty_of(kept), "spoken": spoken_text_of(kept)}
                     if kept.user_description:
                         row["caption"] = alt_text = kept.user_description
@@ -153,6 +156,12 @@ def bulk(context: click.Context, source, out, key, copies, least_certainty, resu
     below = f", {len(doubtful)} below {least_certainty} certainty" if doubtful else ""
     click.echo(f"{len(photos)} photos, {len(bad)} of them with a problem{below}; captions are in {out}.")
     context.exit(1 if bad else 0)
+
+
+def alt_text_of(description: Description) -> str:
+    """The description with its doubt and the text in the photo; what to do about it is for the one who took it."""
+    scene = replace(scene_of(description), cautions=())
+    return spoken_text(scene, description.language, description.findings, Telling(detail="short"))
 
 
 def row_of(name: str, description: Description) -> dict:

@@ -3,17 +3,22 @@
 import time
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+
+from model.senses.codes import told
+from model.senses.reading_text import reading_text
 
 from deploy.library import Record
 from deploy.services import Services
 from deploy.speech import SpeechError
 from model.cautions import caution_kinds
 from model.certainty import Certainty
-from model.describe import Description
+from model.describe import Description, sentence, with_findings
 from model.errors import SightlineError
 from model.imaging import Photo, read_photo
-from model.languages.wording import spoken_text
+from model.senses.senses import Findings
+from model.telling import USUAL, Scene, Telling, advice_for, spoken_text
 
 MAX_DESCRIPTION = 500  # characters of what an owner writes
 
@@ -24,11 +29,13 @@ class DescriptionTooLong(SightlineError):
 
 @dataclass(frozen=True)
 class DescribeOptions:
-    """How to describe. `rate` is in words a minute; None is the voice's own."""
+    """How to describe. `rate` is in words a minute; None is the voice's own. `read`: text and codes, too."""
 
     language: str = "en"
     style: str = "caption"
     rate: int | None = None
+    telling: Telling = USUAL
+    read: bool = True
 
 
 def describe_upload(services: Services, data: bytes, options: DescribeOptions, owner: str) -> tuple[Record, bool]:
@@ -48,14 +55,17 @@ def describe_upload(services: Services, data: bytes, options: DescribeOptions, o
         space = services.inference.space.id if services.inference.space else None
         known = services.library.records.same(owner, photo.sha256, options.language, options.style)
         if known and known.by_captioner(info.name, space):
-            return _with_sound(services, known, options.rate), False
-    found = services.inference.describe(photo.image, options.language, options.style)
+            return _with_sound(services, known, options), False
+    with ThreadPoolExecutor(1) as beside:  # the captioner and the senses each take a core
+        looking = beside.submit(services.senses.look, photo.image, options.read)
+        found = services.inference.describe(photo.image, options.language, options.style)
+    found = with_findings(found, looking.result(), options.telling)
     clock.lap("describe")
     contents = {"jpg": photo.jpeg}
     clock.lap("encode")
     sound, audio_error = speak(services, found.spoken, options.language, options.rate)
     clock.lap("speak")
-    record = as_record(photo, found, owner, audio_error, rate=options.rate, laps_ms=clock.laps_ms)
+    record = as_record(photo, found, owner, audio_error, options, clock.laps_ms)
     kept = services.library.add(record, contents | sound)
     return kept, kept.id == record.id
 
@@ -65,10 +75,12 @@ def as_record(
     found: Description,
     owner: str,
     audio_error: str | None,
-    rate: int | None = None,
+    options: DescribeOptions,
     laps_ms: Mapping[str, float] | None = None,
 ) -> Record:
     """A photo and its description, to be kept for `owner`."""
+    findings = found.findings or Findings()
+    text = [reading_text(findings.lines), *(code.content for code in findings.codes)]
     return Record(
         sha256=photo.sha256,
         width=photo.width,
@@ -80,7 +92,12 @@ def as_record(
         alternatives=alternatives(found),
         language=found.language,
         style=found.style,
-        rate=rate,
+        rate=options.rate,
+        telling=options.telling,
+        findings=findings.to_json(),
+        unverified=list(found.unverified),
+        claims=[asdict(claim) for claim in found.claims],
+        text="\n".join(part for part in text if part) or None,
         model=found.captioner,
         audio_error=audio_error,
         timings_ms={**(laps_ms or {}), **{f"model_{step}": round(ms, 1) for step, ms in found.timings_ms.items()}},
@@ -101,7 +118,7 @@ def alternatives(found: Description) -> list[dict]:
 
 def cautions_of(record: Record) -> tuple[str, ...]:
     """Kinds of `model.cautions` that a record's description wants; none beside its owner's own words."""
-    if record.user_description or record.certainty is Certainty.NONE:
+    if record.user_description or record.caption is None:
         return ()
     return caution_kinds(record.description, record.language, record.style)
 
@@ -112,8 +129,33 @@ def certainty_of(record: Record) -> Certainty:
 
 
 def spoken_text_of(record: Record) -> str:
-    """What the sound says, in the language of the record: doubt and cautions included."""
-    return spoken_text(record.display_text, certainty_of(record), cautions_of(record), record.language)
+    """What the sound says, in the language of the record: the owner's own words alone, or all that was found."""
+    if record.user_description:
+        return record.user_description
+    return spoken_text(scene_of(record), record.language, findings_of(record), record.telling)
+
+
+def scene_of(record: Record) -> Scene:
+    """What the captioner made of the photo."""
+    others = [sentence(other["text"]) for other in record.alternatives]
+    cautions = () if record.caption is None else caution_kinds(record.description, record.language, record.style)
+    return Scene(record.description, record.certainty, others, record.unverified, cautions)
+
+
+def findings_as_json(findings: Findings, language: str) -> dict:
+    """What was found beside the scene, with the names that the API has for it."""
+    return {
+        "text": [asdict(line) for line in findings.lines],
+        "codes": [asdict(code) | {"told": told(code, language)} for code in findings.codes],
+        "quality": asdict(findings.quality) if findings.quality else None,
+        "advice": advice_for(findings, language),
+        "failed": list(findings.failed),
+    }
+
+
+def findings_of(record: Record) -> Findings | None:
+    """What was found beside the scene; None of records that were made before anything was looked for."""
+    return None if record.findings is None else Findings.from_json(record.findings)
 
 
 def edit_description(services: Services, record: Record, words: str | None) -> Record:
@@ -130,11 +172,11 @@ def edit_description(services: Services, record: Record, words: str | None) -> R
     return services.library.edit(record, words or None, audio_error, sound)
 
 
-def _with_sound(services: Services, record: Record, rate: int | None) -> Record:
-    """The record with sound at that rate, or as it is if that cannot be had."""
-    if record.audio_error is None and record.rate == rate:
+def _with_sound(services: Services, record: Record, options: DescribeOptions) -> Record:
+    """The record with sound at that rate and told that way, or as it is if that cannot be had."""
+    wanted = replace(record, rate=options.rate, telling=options.telling)
+    if record.audio_error is None and wanted == record:
         return record
-    wanted = replace(record, rate=rate)
     sound, audio_error = _speak_record(services, wanted)
     return services.library.edit(wanted, record.user_description, None, sound) if audio_error is None else record
 

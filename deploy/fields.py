@@ -3,7 +3,7 @@
 A field that cannot be used is an InvalidField: one sentence that names it and says what would work.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -20,6 +20,7 @@ from deploy.library import Period
 from deploy.searching import SearchQuery
 from model.languages.codes import primary_language
 from model.protocols import STYLES
+from model.telling import DETAILS, ORDERS, USUAL, Telling
 
 MAX_RESULTS = 100  # at once
 MAX_QUERY = 500  # characters
@@ -39,11 +40,18 @@ class LanguageField(String):
         return primary_language(str(value))
 
 
-class StyleField(String):
+class ChoiceField(String):
+    """One of `choices`."""
+
+    def __init__(self, choices: Sequence[str], *, metadata: dict[str, Any], **kwargs: Any):
+        super().__init__(metadata=metadata | {"enum": list(choices)}, **kwargs)
+        self._choices = choices
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        if value not in STYLES:
-            shown = {"field": attr, "value": str(value)[:SHOWN]}
-            raise InvalidField(_("%(field)s is '%(value)s'; use caption, long or guide.", **shown))
+        if value not in self._choices:
+            choices = f"{', '.join(self._choices[:-1])} {_('or')} {self._choices[-1]}"
+            shown = {"field": attr, "value": str(value)[:SHOWN], "instead": choices}
+            raise InvalidField(_("%(field)s is '%(value)s'; use %(instead)s.", **shown))
         return str(value)
 
 
@@ -103,10 +111,22 @@ class DescribeFields(Fields):
         load_default="en",
         **about("Language of the answer, such as en or id-ID. /api/v1/models says which the captioner in use has."),
     )
-    style = StyleField(
+    style = ChoiceField(
+        STYLES,
         load_default="caption",
-        **about("caption: a sentence. long: with more detail. guide: what is ahead, and where.", enum=list(STYLES)),
+        **about("caption: a sentence. long: with more detail. guide: what is ahead, and where."),
     )
+    order = ChoiceField(
+        ORDERS,
+        load_default=USUAL.order,
+        **about("What is told first: text in the photo, or the scene. auto: the text where it fills the photo."),
+    )
+    detail = ChoiceField(
+        DETAILS,
+        load_default=USUAL.detail,
+        **about("full, or short: without other possibilities and without advice on how to take the photo."),
+    )
+    read = ChoiceField(("1", "0"), load_default="1", **about("0: do not look for text and codes; it is quicker."))
     rate = WholeNumber(
         RATES.start,
         RATES.stop - 1,
@@ -117,7 +137,8 @@ class DescribeFields(Fields):
 
     @post_load
     def _options(self, data: dict[str, Any], **kwargs: Any) -> DescribeOptions:
-        return DescribeOptions(data["lang"], data["style"], data["rate"])
+        telling = Telling(data["order"], data["detail"])
+        return DescribeOptions(data["lang"], data["style"], data["rate"], telling, data["read"] == "1")
 
 
 class SearchFields(Fields):

@@ -94,8 +94,8 @@ class Inference:
                 self._thread.start()
 
     def describe(self, photo: Image.Image, language: str, style: str) -> Description:
-        """Waits for the captioner if it is loading. Raises ModelError if there is none, ModelBusyError if it does not
-        answer in time or too many wait for it, and UnsupportedOption."""
+        """The scene alone, see Describer.describe_scenes. Waits for the captioner if it is loading. Raises ModelError if
+        there is none, ModelBusyError if it does not answer in time or too many wait for it, and UnsupportedOption."""
         job = DescribeJob(photo, language, style)
         self._submit(job)
         return self._wait(job.answer)
@@ -194,7 +194,7 @@ def _work_on(describer: Describer, batch: list[Job]) -> list[Description] | list
     """What each job of a batch, all with the same key, asks for."""
     photos = [job for job in batch if isinstance(job, DescribeJob)]
     if photos:
-        return describer.describe_many([job.photo for job in photos], photos[0].language, photos[0].style)
+        return describer.describe_scenes([job.photo for job in photos], photos[0].language, photos[0].style)
     embeddings = describer.embed_texts([job.text for job in batch if isinstance(job, EmbedJob)])
     return [None] * len(batch) if embeddings is None else list(embeddings)
 

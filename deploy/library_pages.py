@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from deploy.access import find, is_mine, my_record, owner
-from deploy.describing import cautions_of, certainty_of, edit_description, spoken_text_of
+from deploy.describing import cautions_of, certainty_of, edit_description, findings_of, scene_of, spoken_text_of
 from deploy.errors import as_problem
 from deploy.fields import SearchFields
 from deploy.library import ALWAYS, Hit, Record
@@ -16,6 +16,7 @@ from deploy.searching import SearchQuery, search
 from deploy.web import services
 from model.errors import SightlineError
 from model.languages.wording import wording
+from model.telling import told_of_findings
 
 pages = Blueprint("library_pages", __name__)
 SIMILAR = 6
@@ -98,6 +99,8 @@ def for_templates() -> dict:
         "page_cautions_of": page_cautions_of,
         "wording_language": wording_language,
         "machine_text_of": machine_text_of,
+        "findings_of": findings_of,
+        "told_beside": told_beside,
     }
 
 
@@ -109,6 +112,16 @@ def doubt_of(record: Record) -> str:
 def page_cautions_of(record: Record) -> list[str]:
     words = wording(str(get_locale()))
     return [words.cautions[kind] for kind in cautions_of(record)]
+
+
+def told_beside(record: Record) -> list[str]:
+    """What is told beside the description: what is not known of it, text, codes, advice, what failed."""
+    locale, findings = str(get_locale()), findings_of(record)
+    unverified = [] if record.user_description else scene_of(record).unverified
+    return [
+        *(wording(locale).unverified[kind] for kind in unverified),
+        *(told_of_findings(findings, locale) if findings else ()),
+    ]
 
 
 def machine_text_of(record: Record) -> str:

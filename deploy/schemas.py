@@ -16,6 +16,27 @@ class AlternativeSchema(Schema):
     confidence = Float(allow_none=True, **about("As the description has it."))
 
 
+class ClaimSchema(Schema):
+    text = String(**about("A word of the caption.", example="dog"))
+    support = Float(**about("Share of the captions it considered that say it, 0 to 1."))
+
+
+class TextLineSchema(Schema):
+    text = String(**about("A line of text, as it was read.", example="Platform 9"))
+    confidence = Float(**about("0 to 1, as the reader has it."))
+    box = List(
+        List(Float()), **about("Its four corners in pixels of the photo, from where the text begins, clockwise.")
+    )
+
+
+class CodeSchema(Schema):
+    kind = String(**about("web, wifi, contact, event, email, phone, sms, place, payment, app, product, text or data."))
+    content = String(**about("What it holds, cleaned of control characters. Nobody opened or checked it."))
+    told = String(**about("The same in words.", example="A QR code with a web address at example.com."))
+    format = String(**about("Kind of code.", example="QRCode"))
+    box = List(List(Float()), **about("Its four corners in pixels of the photo."))
+
+
 class AudioSchema(Schema):
     url = String(**about("Path of the spoken description. Replace .mp3 by .wav for WAV."))
     type = String(**about("Its media type.", example="audio/mpeg"))
@@ -49,7 +70,26 @@ class DescriptionSchema(Schema):
         allow_none=True,
         **about("0 to 1, as the captioner has it; null if it has none. Not the chance that it is true: see certainty."),
     )
-    alternatives = List(Nested(AlternativeSchema), **about("Other captions it considered, in its own order."))
+    alternatives = List(
+        Nested(AlternativeSchema),
+        **about(
+            "What else it could be: other captions that differ in content, none with more confidence than the first."
+        ),
+    )
+    claims = List(Nested(ClaimSchema), **about("How far the captions that it considered agree on each word."))
+    unverified = List(
+        String(),
+        **about("What the captioner claimed and nobody could check, so that it was taken out.", example=["light"]),
+    )
+    text = List(Nested(TextLineSchema), **about("Text in the photo, line by line in reading order."))
+    codes = List(Nested(CodeSchema), **about("QR and bar codes in the photo."))
+    quality = Dict(
+        keys=String(),
+        allow_none=True,
+        **about("Kind of picture, its problems and the figures behind them; null if it was not looked at."),
+    )
+    advice = List(String(), **about("How to take a better photo, in the language of the description."))
+    failed = List(String(), **about("What could not be looked for, such as text; the rest is told."))
     language = String(**about("Language of the description, such as en or id."))
     style = String(validate=OneOf(STYLES), **about("caption, long or guide."))
     audio = Nested(AudioSchema, allow_none=True, **about("The description spoken; null if that failed."))

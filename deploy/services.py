@@ -1,7 +1,7 @@
 """What a running service is made of."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -11,6 +11,7 @@ from deploy.inference import Inference, load_describer
 from deploy.library import Library
 from deploy.speech import Speaker
 from model.describe import Describer
+from model.senses.senses import Senses
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ class Services:
     speaker: Speaker
     library: Library
     housekeeper: Housekeeper
+    senses: Senses = field(default_factory=Senses)
 
     @classmethod
     def make(

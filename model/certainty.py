@@ -1,8 +1,10 @@
 """How sure a description is, from the confidence of its caption and bounds that were measured for the captioner."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from math import exp
+from typing import Any
 
 
 class Certainty(StrEnum):
@@ -41,18 +43,53 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
+class Estimator:
+    """How often captions with such `model.signals` are right: logistic regression, `weights` by signal."""
+
+    weights: Mapping[str, float]
+    bias: float
+
+    def probability(self, signals: Mapping[str, float]) -> float | None:
+        """0 to 1; None where a signal is missing."""
+        if not self.weights.keys() <= signals.keys():
+            return None
+        total = self.bias + sum(weight * signals[name] for name, weight in self.weights.items())
+        return 1 / (1 + exp(-max(-50.0, min(50.0, total))))
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """Thresholds by (language, style), measured on the dev photos of the captioner that carries them."""
+    """Thresholds by (language, style), and `estimators` of that for which confidence means how often such captions were
+    right; both measured on the dev photos of the captioner that carries them."""
 
     thresholds: Mapping[tuple[str, str], Thresholds]
+    estimators: Mapping[tuple[str, str], Estimator] = field(default_factory=dict)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Mapping[str, float]]) -> "Calibration":
-        """Of {"en/caption": {"high": 0.5, "medium": 0.4, "low": 0.2}}. Raises ValueError or TypeError."""
-        return cls({_split(name): Thresholds(**bounds) for name, bounds in config.items()})
+    def from_config(cls, config: Mapping[str, Mapping[str, Any]]) -> "Calibration":
+        """Of {"en/caption": {"high": 0.5, "medium": 0.4, "low": 0.2}}, for an estimator with "weights" and "bias" as
+        well. Raises ValueError or TypeError."""
+        thresholds, estimators = {}, {}
+        for name, values in config.items():
+            bounds = {key: value for key, value in values.items() if key not in ("weights", "bias")}
+            thresholds[_split(name)] = Thresholds(**bounds)
+            if len(bounds) != len(values):
+                estimators[_split(name)] = Estimator(dict(values["weights"]), float(values["bias"]))
+        return cls(thresholds, estimators)
 
-    def to_config(self) -> dict[str, dict[str, float]]:
-        return {"/".join(key): asdict(bounds) for key, bounds in self.thresholds.items()}
+    def to_config(self) -> dict[str, dict[str, Any]]:
+        return {
+            "/".join(key): asdict(bounds) | (asdict(self.estimators[key]) if key in self.estimators else {})
+            for key, bounds in self.thresholds.items()
+        }
+
+    def confidence(
+        self, confidence: float | None, signals: Mapping[str, float], language: str, style: str
+    ) -> float | None:
+        """How often such a caption is right where that was measured, else the captioner's own `confidence`."""
+        estimator = self.estimators.get((language, style))
+        probability = estimator.probability(signals) if estimator else None
+        return confidence if probability is None else probability
 
     def certainty(self, confidence: float, language: str, style: str) -> Certainty:
         """UNKNOWN for a language and style that was not measured."""

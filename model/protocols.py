@@ -21,13 +21,17 @@ PRECISIONS = ("auto", "float32", "bfloat16", "int8")  # see model.serving
 @dataclass(frozen=True)
 class Caption:
     """`text`; `confidence`: 0 to 1, or None from a captioner that has none; `score`: by which candidates are ranked;
-    the token ids of the text and the natural log-probability of each (the end token's last, if it was reached)."""
+    the token ids of the text and the natural log-probability of each (the end token's last, if it was reached).
+    `likeness`: cosine of the text's embedding and the photo's, `agreement`: mean cosine of the text's and all
+    candidates'; None from a captioner that does not compare them."""
 
     text: str
     confidence: float | None = None
     score: float = 0.0
     token_ids: tuple[int, ...] = ()
     log_probs: tuple[float, ...] = ()
+    likeness: float | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True)

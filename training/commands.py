@@ -17,6 +17,7 @@ COMMANDS = {
     "embed-kept": ("training.embed_kept", "Embed kept features with a trained pair."),
     "refit-classifier": ("training.refit_classifier", "Fit the ImageNet classifier of a tuned tower anew."),
     "tune-decoding": ("training.tune_decoding", "Choose decoding weights on dev photos."),
+    "calibrate": ("training.calibrate", "Fit how often captions are right, for certainty."),
     "evaluate": ("training.evaluate", "Measure captions and retrieval against references."),
     "export": ("training.export", "Write a trained checkpoint as it ships."),
 }

@@ -23,6 +23,7 @@ LABEL_WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "red traffic light": {"en": (r"red", r"lights?"), "id": (r"merah", r"lampu")},
     "green traffic light": {"en": (r"green", r"lights?"), "id": (r"hijau", r"lampu")},
     "yellow traffic light": {"en": (r"yellow|amber|orange", r"lights?"), "id": (r"kuning|jingga|oranye", r"lampu")},
+    "traffic light": {"en": (r"lights?|signals?|stoplights?",), "id": (r"lampu",)},
     "open manhole": {"en": (r"manholes?|holes?",), "id": (r"lubang",)},
     "closed manhole cover": {"en": (r"manholes?|covers?",), "id": (r"tutup|lubang",)},
 }

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from model import checkpoint
-from model.caption.clipcap_captioner import candidate_fit
+from model.caption.clipcap_captioner import compare_candidates
 from model.protocols import Caption
 from training.captioning import MIN_DEV_PHOTOS, dev_groups, sample_evenly
 from training.corpus import read_photos
@@ -30,7 +30,8 @@ def ranked(own: list[Caption], vectors: np.ndarray, photo: np.ndarray, weights: 
     `weights`: length penalty, likeness, agreement."""
     penalty, likeness, agreement = weights
     scores = np.array([sum(c.log_probs) / max(1, len(c.log_probs)) ** penalty for c in own])
-    return int(np.argmax(scores + candidate_fit(vectors, photo, likeness, agreement)))
+    alike, agreeing = compare_candidates(vectors, photo)
+    return int(np.argmax(scores + likeness * alike + agreement * agreeing))
 
 
 @click.command(cls=TrainingCommand)

@@ -39,6 +39,7 @@ from sqlalchemy import (
 
 from deploy.library.database import writing
 from model.certainty import Certainty
+from model.telling import USUAL, Telling
 
 VISITOR, KEY = "visitor:", "key:"  # how owners' names start
 
@@ -83,6 +84,10 @@ table = Table(  # migrations/ makes it
     Column("timings_ms", JSON, nullable=False),
     Column("user_description", Text),
     Column("text", Text),
+    Column("findings", JSON),
+    Column("unverified", JSON, nullable=False),
+    Column("claims", JSON, nullable=False),
+    Column("telling", String(16), nullable=False),
     Column("words", Text, nullable=False),
     Column("space", String(200)),
     Column("embedding", Embedding),
@@ -120,6 +125,10 @@ class Record:
     owner: str = ""  # "": nobody
     user_description: str | None = None  # the owner's own words for it
     text: str | None = None  # found in the photo
+    findings: dict | None = None  # beside the scene, as model.senses.senses.Findings has them
+    unverified: list[str] = field(default_factory=list)  # kinds of claims that were taken out
+    claims: list[dict] = field(default_factory=list)  # of {text, support}
+    telling: Telling = USUAL  # how the sound tells it
     space: str | None = None  # id of the embedding's space, see model.protocols.EmbeddingSpace
     embedding: bytes | None = field(default=None, repr=False)  # float32, length 1
     id: str = field(default_factory=new_id)
@@ -128,6 +137,8 @@ class Record:
 
     def __post_init__(self):
         object.__setattr__(self, "certainty", Certainty(self.certainty))  # the database has its text
+        if isinstance(self.telling, str):
+            object.__setattr__(self, "telling", Telling(*self.telling.split("/")))
 
     @property
     def display_text(self) -> str:
@@ -152,7 +163,7 @@ class Record:
 COLUMNS = [column for column in table.columns if column.name != "words"]
 # What a photo's own record keeps when another captioner describes it again.
 LASTING = {"id", "number", "owner", "created", "sha256", "width", "height", "language", "style", "user_description"}
-OWNERS = ("user_description", "audio_error", "rate", "words")  # what editing changes
+OWNERS = ("user_description", "audio_error", "rate", "telling", "words")  # what editing changes
 DESCRIBED = tuple(column.name for column in table.columns if column.name not in LASTING)
 
 
@@ -314,7 +325,8 @@ class Records:
 
 def _values(record: Record) -> dict:
     """A record as the table has it."""
-    return asdict(record) | {"words": record.words, "certainty": record.certainty.value}
+    telling = f"{record.telling.order}/{record.telling.detail}"
+    return asdict(record) | {"words": record.words, "certainty": record.certainty.value, "telling": telling}
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Record | None:

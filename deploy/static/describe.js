@@ -28,8 +28,7 @@ function show(page) {
   if (description) {
     const heading = document.createElement("h2");
     heading.append(...description.childNodes);
-    const caution = page.getElementById("caution");
-    announce("answer", heading, ...(caution ? [caution] : []));
+    announce("answer", heading, ...page.getElementById("told").children);
     result.replaceChildren(...page.getElementById("rest").childNodes);
   } else if (problem) {
     announce("problem", words(problem.textContent.trim()));

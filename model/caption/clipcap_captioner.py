@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,17 +64,19 @@ class ClipCapCaptioner:
         ranked, first = [], 0
         for photo, own in zip(embeddings, captions):
             vectors = texts[first : first + len(own)]  # (hypotheses, D)
+            likeness, agreement = compare_candidates(vectors, photo)
             scores = np.array([caption.score for caption in own])
-            scores += candidate_fit(vectors, photo, options.likeness_weight, options.agreement_weight)
-            ranked.append([own[i] for i in np.argsort(-scores, kind="stable")])
+            scores += options.likeness_weight * likeness + options.agreement_weight * agreement
+            compared = [replace(c, likeness=float(a), agreement=float(b)) for c, a, b in zip(own, likeness, agreement)]
+            ranked.append([compared[i] for i in np.argsort(-scores, kind="stable")])
             first += len(own)
         return ranked
 
 
-def candidate_fit(vectors: np.ndarray, photo: np.ndarray, likeness: float, agreement: float) -> np.ndarray:
-    """What is added to the score of each candidate (C,): how well its embedding, of `vectors` (C, D), fits the photo's
-    (D,) and the other candidates', times these weights."""
-    return likeness * vectors @ photo + agreement * vectors @ vectors.mean(0)
+def compare_candidates(vectors: np.ndarray, photo: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each candidate (C,), by the embeddings of their texts (C, D) and the photo's (D,): cosine with the photo, and
+    mean cosine with all candidates."""
+    return vectors @ photo, vectors @ vectors.mean(0)
 
 
 def load(source: Path | str, device: str, precision: str) -> ClipCapCaptioner:

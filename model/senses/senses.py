@@ -1,0 +1,82 @@
+"""What is found in a photo beside its scene: whether it can be described at all, its text, its codes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from model.senses.codes import Code, find_codes
+from model.senses.quality import Quality, assess
+from model.senses.reading import TextLine, TextReader
+from model.senses.reading_text import share_of_photo
+from PIL import Image
+
+log = logging.getLogger(__name__)
+
+QUALITY, CODES, TEXT = "quality", "codes", "text"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`quality`: None if that failed. `lines`: of text, in reading order, and `text_share`, how much of the photo they
+    fill, 0 to 1; `codes`; `failed`: which of QUALITY, CODES, TEXT could not be looked for."""
+
+    quality: Quality | None = None
+    lines: tuple[TextLine, ...] = ()
+    text_share: float = 0.0
+    codes: tuple[Code, ...] = ()
+    failed: tuple[str, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, of which `from_json` makes the same again; without the timings."""
+        return {name: value for name, value in asdict(self).items() if name != "timings_ms"}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Findings":
+        quality = values["quality"]
+        return cls(
+            Quality(**{name: tuple(v) if isinstance(v, list) else v for name, v in quality.items()})
+            if quality
+            else None,
+            tuple(TextLine(line["text"], line["confidence"], _corners(line["box"])) for line in values["lines"]),
+            values["text_share"],
+            tuple(Code(**{**code, "box": _corners(code["box"])}) for code in values["codes"]),
+            tuple(values["failed"]),
+        )
+
+
+def _corners(box: list) -> Any:
+    return tuple(tuple(point) for point in box)
+
+
+class Senses:
+    """Loads what it needs with the first photo. Safe to use from many threads; one photo is read at a time."""
+
+    def __init__(self) -> None:
+        self._reader, self._reading = TextReader(), threading.Lock()
+
+    def look(self, photo: Image.Image, read: bool = True) -> Findings:
+        """Look at an upright RGB photo; with `read` for text and codes, too. What fails is named, and costs no more."""
+        found: dict[str, Any] = {}
+        failed, timings = [], {}
+        senses: dict[str, Callable] = {QUALITY: assess}
+        if read:
+            senses |= {CODES: find_codes, TEXT: self._read}
+        for name, sense in senses.items():
+            began = time.perf_counter()
+            try:
+                found[name] = sense(photo)
+            except Exception:  # whatever it is: the rest of the answer is told, and the failure named
+                log.exception("looking for %s failed", name)
+                failed.append(name)
+            timings[name] = (time.perf_counter() - began) * 1000
+        lines = tuple(found.get(TEXT, ()))
+        codes, share = tuple(found.get(CODES, ())), share_of_photo(lines, photo.size)
+        return Findings(found.get(QUALITY), lines, share, codes, tuple(failed), timings)
+
+    def _read(self, photo: Image.Image) -> list[TextLine]:
+        with self._reading:
+            return self._reader.read(photo)
