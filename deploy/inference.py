@@ -94,7 +94,7 @@ class Inference:
                 self._thread.start()
 
     def describe(self, photo: Image.Image, language: str, style: str) -> Description:
-        """The scene alone, see Describer.describe_scenes. Waits for the captioner if it is loading. Raises ModelError if
+        """The scene alone (Describer.describe_scenes). Waits for the captioner if it is loading. Raises ModelError if
         there is none, ModelBusyError if it does not answer in time or too many wait for it, and UnsupportedOption."""
         job = DescribeJob(photo, language, style)
         self._submit(job)
