@@ -57,7 +57,7 @@ def describe_upload(services: Services, data: bytes, options: DescribeOptions, o
         if known and known.by_captioner(info.name, space):
             return _with_sound(services, known, options), False
     with ThreadPoolExecutor(1) as beside:  # the captioner and the senses each take a core
-        looking = beside.submit(services.senses.look, photo.image, options.read)
+        looking = beside.submit(services.senses.examine, photo.image, options.read)
         found = services.inference.describe(photo.image, options.language, options.style)
     found = with_findings(found, looking.result(), options.telling)
     clock.lap("describe")

@@ -49,8 +49,7 @@ class ChoiceField(String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if value not in self._choices:
-            choices = f"{', '.join(self._choices[:-1])} {_('or')} {self._choices[-1]}"
-            shown = {"field": attr, "value": str(value)[:SHOWN], "instead": choices}
+            shown = {"field": attr, "value": str(value)[:SHOWN], "instead": ", ".join(self._choices)}
             raise InvalidField(_("%(field)s is '%(value)s'; use %(instead)s.", **shown))
         return str(value)
 

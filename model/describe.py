@@ -119,7 +119,7 @@ class Describer:
         """Describe one upright RGB photo, its text and codes with it unless `read` is False. Raises UnsupportedOption
         for what the captioner does not have."""
         with ThreadPoolExecutor(1) as beside:
-            looking = beside.submit(self.senses.look, photo, read)
+            looking = beside.submit(self.senses.examine, photo, read)
             (found,) = self.describe_scenes([photo], language, style)
         return with_findings(found, looking.result(), telling)
 
@@ -128,7 +128,7 @@ class Describer:
     ) -> list[Description]:
         """Describe several photos, their scenes as one batch."""
         with ThreadPoolExecutor(1) as beside:
-            looking = beside.map(lambda photo: self.senses.look(photo, read), photos)
+            looking = beside.map(lambda photo: self.senses.examine(photo, read), photos)
             found = self.describe_scenes(photos, language, style)
             return [with_findings(each, findings) for each, findings in zip(found, looking, strict=True)]
 

@@ -90,5 +90,5 @@ def failures_of(findings: Findings, language: str) -> list[str]:
     return [wording(language).failed[sense] for sense in findings.failed]
 
 
-def _joined(parts: Iterable[str]) -> str:
-    return " ".join(part for part in parts if part)
+def _joined(sentences: Iterable[str]) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

@@ -58,7 +58,7 @@ class Senses:
     def __init__(self) -> None:
         self._reader, self._reading = TextReader(), threading.Lock()
 
-    def look(self, photo: Image.Image, read: bool = True) -> Findings:
+    def examine(self, photo: Image.Image, read: bool = True) -> Findings:
         """Look at an upright RGB photo; with `read` for text and codes, too. What fails is named, and costs no more."""
         found: dict[str, Any] = {}
         failed, timings = [], {}

@@ -1,6 +1,6 @@
 """`python -m tests.benchmarks.claims --data DATA`: could a small check of its own tell what can hurt if it is wrong?
 
-For each kind of `model.unverified_claims` that data sets label: logistic regression on the embedding and the mean of the
+For each kind of `model.unverified_claims` that data sets label: logistic regression on embedding and mean of the
 grid, cross-validated over train and dev photos, by source where there are several. A kind would be granted if such a
 check is right in 97 % of at least 100 cases in which it speaks; the table says how far each is from that.
 """

@@ -17,7 +17,7 @@ class Recorder:
         self.batches, self.go, self.asked = [], threading.Event(), threading.Event()
         self.go.set()
 
-    def describe_many(self, photos, language, style):
+    def describe_scenes(self, photos, language, style):
         self.asked.set()
         self.go.wait(10)
         self.batches.append((language, style, len(photos)))

@@ -119,8 +119,8 @@ def test_what_can_hurt_comes_with_its_caution(app, client):
         ("A hundred rupee note.", "to pay"),
         ("A box of pills.", "to take medicine"),
     ):
-        assert caution in Texts(client.get(kept(app, description=description)).text).said["caution"]
-    assert "caution" not in Texts(client.get(kept(app)).text).said
+        assert caution in Texts(client.get(kept(app, description=description)).text).said["told"]
+    assert "rely" not in Texts(client.get(kept(app)).text).said["told"]
 
 
 def test_a_photo_that_could_not_be_spoken_says_why(app, client):
@@ -265,13 +265,13 @@ def test_every_link_keeps_the_language_of_the_page(app, client):
 def test_a_doubtful_description_is_nowhere_told_as_a_fact(app, client):
     path = kept(app, certainty=Certainty.LOW)
     for page in (client.get(path).text, client.get(path + "/delete").text):
-        assert page.count("Probably wrong, at least in part. It could be:") >= 1
-    assert "<title>Probably wrong" in client.get(path).text
+        assert page.count("I cannot tell what this is. It could be:") >= 1
+    assert "<title>I cannot tell" in client.get(path).text
     link = re.search(r"<a href=\"/photos/.*?</a>", client.get("/library").text, re.S)[0]
-    assert re.sub("<.*?>", "", link).startswith("Probably wrong, at least in part. It could be: A &lt;b&gt;")
+    assert re.sub("<.*?>", "", link).startswith("I cannot tell what this is. It could be: A &lt;b&gt;")
     client.post(path + "/edit", data={"description": "My cat"})
-    assert "Probably wrong" not in client.get("/library").text and "<title>My cat" in client.get(path).text
-    assert 'Sightline said: <span lang="en">Probably wrong' in " ".join(client.get(path).text.split())
+    assert "I cannot tell" not in client.get("/library").text and "<title>My cat" in client.get(path).text
+    assert 'Sightline said: <span lang="en">I cannot tell' in " ".join(client.get(path).text.split())
 
 
 def test_another_locale_of_the_pages_is_one_line_and_leaves_the_captioner_as_it_is(client, monkeypatch):

@@ -15,6 +15,7 @@ from model.errors import UnsupportedOption
 from model.families import DEFAULT
 from model.protocols import STYLES
 from model.safety_claims import LANGUAGES, is_unsafe
+from model.support import say_the_same
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 
@@ -32,7 +33,7 @@ def photos() -> list[Image.Image]:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("style", STYLES)
 def test_every_way_of_telling(describer, photos, language, style):
-    told = describer.describe_many(photos, language, style)
+    told = describer.describe_scenes(photos, language, style)
     assert len(told) == len(photos)
     for description in told:
         assert re.fullmatch(r"[^a-z<].*[.!?]", description.text) and "<|" not in description.text
@@ -49,7 +50,9 @@ def test_every_way_of_telling(describer, photos, language, style):
         )
         assert all(value >= 0 for value in description.timings_ms.values())
         others = [other.text for other in description.alternatives]
-        assert others and description.caption.text not in others
+        assert all(not say_the_same(other, description.caption.text) for other in others)
+        assert all(other.confidence <= description.caption.confidence for other in description.alternatives)
+        assert 0 < min(claim.support for claim in description.claims) <= 1
         if style == "guide":
             assert not any(is_unsafe(text, language) for text in [description.caption.text, *others])
     assert len({description.text for description in told}) > len(told) / 2  # it looks at the photo
@@ -57,13 +60,14 @@ def test_every_way_of_telling(describer, photos, language, style):
 
 
 def test_batch_and_single_agree(describer, photos):
-    together = [d.caption.token_ids for d in describer.describe_many(photos)]
-    alone = [describer.describe(one).caption.token_ids for one in photos]
+    together = [d.caption and d.caption.token_ids for d in describer.describe_scenes(photos)]
+    alone = [d.caption and d.caption.token_ids for one in photos for d in describer.describe_scenes([one])]
     assert together == alone
 
 
 def test_confidence_is_the_mean_token_probability(describer, photos):
-    caption = describer.describe(photos[0]).caption
+    (found,) = describer.captioner.caption(photos[:1], "en", "caption")
+    caption = found.candidates[0]
     assert caption.confidence == pytest.approx(np.exp(caption.log_probs).mean())
 
 
@@ -110,8 +114,8 @@ def test_likeness_and_agreement_have_their_say_in_the_order(describer, monkeypat
     shown = photo("zebra_crossing.jpg")
     weights = {"likeness_weight": float(likeness), "agreement_weight": float(agreement)}
     monkeypatch.setattr(describer.captioner.decoder, "options", replace(describer.captioner.decoder.options, **weights))
-    told = describer.describe(shown)
-    captions = [told.caption, *told.alternatives]
+    (found,) = describer.captioner.caption([shown], "en", "caption")
+    captions = found.candidates
     texts = describer.embedder.embed_texts([caption.text for caption in captions])
     ranked = np.array([caption.score for caption in captions])
     if likeness:
@@ -137,4 +141,4 @@ def test_model_card_names_the_captioner(describer):
 
 def test_two_public_calls():
     public = [name for name, _ in inspect.getmembers(Describer, callable) if not name.startswith("_")]
-    assert public == ["describe", "describe_many", "embed_texts", "load"]
+    assert public == ["describe", "describe_many", "describe_scenes", "embed_texts", "load"]

@@ -5,7 +5,8 @@ import pytest
 from model.cautions import KINDS, caution_kinds
 from model.certainty import Calibration, Certainty, Thresholds, certainty_of
 from model.languages.codes import primary_language
-from model.languages.wording import WORDINGS, spoken_text, wording
+from model.languages.wording import WORDINGS, wording
+from model.telling import Scene, spoken_text
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,9 @@ def test_what_wants_a_caution(text, language, style, kinds):
 
 
 def test_the_spoken_text_has_doubt_before_and_caution_after():
-    assert spoken_text("A cat.", Certainty.HIGH, (), "en") == "A cat."
-    assert spoken_text("A bus.", Certainty.LOW, ("move",), "id") == (
-        "Kemungkinan besar keliru, setidaknya sebagian. Mungkin ini: A bus. "
+    assert spoken_text(Scene("A cat.", Certainty.HIGH), "en") == "A cat."
+    assert spoken_text(Scene("A bus.", Certainty.MEDIUM, cautions=("move",)), "id") == (
+        "Saya tidak yakin. Mungkin ini: A bus. "
         "Jangan hanya mengandalkan ini untuk berjalan atau menyeberang."
     )
 
