@@ -1,1 +1,1 @@
-"""What a photo holds beside its scene: its text, its codes."""
+"""What a photo holds beside its scene: its text, its codes, its quality, names of things."""
