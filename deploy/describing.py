@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 
-from model.senses.codes import told
-from model.senses.reading_text import reading_text
-
 from deploy.library import Record
 from deploy.services import Services
 from deploy.speech import SpeechError
@@ -17,6 +14,9 @@ from model.certainty import Certainty
 from model.describe import Description, sentence, with_findings
 from model.errors import SightlineError
 from model.imaging import Photo, read_photo
+from model.languages.ear import for_ear
+from model.senses.codes import told
+from model.senses.reading_text import reading_text
 from model.senses.senses import Findings
 from model.telling import USUAL, Scene, Telling, advice_for, spoken_text
 
@@ -147,6 +147,7 @@ def findings_as_json(findings: Findings, language: str) -> dict:
     return {
         "text": [asdict(line) for line in findings.lines],
         "codes": [asdict(code) | {"told": told(code, language)} for code in findings.codes],
+        "names": [asdict(name) for name in findings.names],
         "quality": asdict(findings.quality) if findings.quality else None,
         "advice": advice_for(findings, language),
         "failed": list(findings.failed),
@@ -188,7 +189,7 @@ def _speak_record(services: Services, record: Record) -> tuple[dict[str, bytes],
 def speak(services: Services, text: str, language: str, rate: int | None) -> tuple[dict[str, bytes], str | None]:
     """-> sound by kind, or none and the reason."""
     try:
-        speech = services.speaker.speak(text, language, rate)
+        speech = services.speaker.speak(for_ear(text, language), language, rate)
     except SpeechError as error:
         return {}, str(error)
     return {"mp3": speech.mp3, "wav": speech.wav}, None

@@ -37,6 +37,11 @@ class CodeSchema(Schema):
     box = List(List(Float()), **about("Its four corners in pixels of the photo."))
 
 
+class NameSchema(Schema):
+    text = String(**about("What a thing in the photo likely is.", example="espresso"))
+    probability = Float(**about("0 to 1."))
+
+
 class AudioSchema(Schema):
     url = String(**about("Path of the spoken description. Replace .mp3 by .wav for WAV."))
     type = String(**about("Its media type.", example="audio/mpeg"))
@@ -83,6 +88,7 @@ class DescriptionSchema(Schema):
     )
     text = List(Nested(TextLineSchema), **about("Text in the photo, line by line in reading order."))
     codes = List(Nested(CodeSchema), **about("QR and bar codes in the photo."))
+    names = List(Nested(NameSchema), **about("Things in the photo that have a name of their own, at most two."))
     quality = Dict(
         keys=String(),
         allow_none=True,

@@ -104,6 +104,11 @@ def certainty_of(confidence: float | None, language: str, style: str, calibratio
     return calibration.certainty(confidence, language, style)
 
 
+def one_less(certainty: Certainty) -> Certainty:
+    """The next lower of those that are told; the others stay."""
+    return {Certainty.HIGH: Certainty.MEDIUM, Certainty.MEDIUM: Certainty.LOW}.get(certainty, certainty)
+
+
 def _split(name: str) -> tuple[str, str]:
     language, slash, style = name.partition("/")
     if not (language and slash and style):

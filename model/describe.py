@@ -9,14 +9,15 @@ import numpy as np
 from PIL import Image
 
 from model.cautions import caution_kinds
-from model.certainty import Certainty, certainty_of
+from model.certainty import Certainty, certainty_of, one_less
 from model.families import DEFAULT, load_captioner
 from model.languages.wording import wording
 from model.protocols import Caption, Captioner, CaptionerInfo, Embedder, EmbeddingSpace, PhotoCaptions
 from model.safety_claims import is_unsafe, without_unsafe_clauses
+from model.senses.naming import Name
 from model.senses.senses import Findings, Senses
 from model.signals import signals_of
-from model.support import Claim, claims_of, distinct, supported_text
+from model.support import Claim, claims_of, distinct, shares_content, supported_text
 from model.telling import USUAL, Scene, Telling, spoken_text
 from model.unverified_claims import without_unverified
 
@@ -31,9 +32,10 @@ class Description:
     the captioner made and that were taken out; `cautions`: kinds of `model.cautions`; `spoken`: what the sound says.
     `caption`: None where there is none: the certainty is NONE, or the picture is a page or a screenshot.
     `alternatives`: what else it could be, in the captioner's order, none of them more certain than the caption.
-    `claims`: the words of the caption and how many candidates say them. `findings`: what was found beside the scene;
-    None until `with_findings`. `language`, `style`: as asked; `captioner`: its name. `embedding`: the photo's, (D,)
-    float32 of length 1 in the space with the id `space`; both None without an embedder. `timings_ms`: of each part.
+    `claims`: the words of the caption and how many candidates say them. `names`: of things in the photo. `findings`:
+    what was found beside the scene; None until `with_findings`. `language`, `style`: as asked; `captioner`: its name.
+    `embedding`: the photo's, (D,) float32 of length 1 in the space with the id `space`; both None without an embedder.
+    `timings_ms`: of each part.
     """
 
     text: str
@@ -44,6 +46,7 @@ class Description:
     caption: Caption | None
     alternatives: tuple[Caption, ...]
     claims: tuple[Claim, ...]
+    names: tuple[Name, ...]
     language: str
     style: str
     captioner: str
@@ -64,6 +67,10 @@ def with_findings(found: Description, findings: Findings, telling: Telling = USU
     quality, lines, words = findings.quality, findings.lines, wording(found.language)
     if quality and not quality.describable:
         found = _without_caption(found, words.cannot_tell, Certainty.NONE)
+    else:
+        findings = replace(findings, names=found.names)
+    if found.certainty is Certainty.NONE:
+        pass
     elif quality and quality.kind in words.kinds and len(lines) >= LEAST_LINES:
         found = _without_caption(found, words.kinds[quality.kind], Certainty.HIGH)
     elif quality and quality.doubtful and found.certainty.rank > Certainty.LOW.rank:
@@ -157,6 +164,8 @@ class Describer:
         certainty = Certainty.NONE
         if best is not None:
             certainty = certainty_of(best.confidence, language, style, self.info.calibration)
+            if found.names and not any(shares_content(name.text, text) for name in found.names for text in texts):
+                certainty = one_less(certainty)  # what the photo is of and what is said of it contradict each other
         alternatives, claims, unverified = tuple[Caption, ...](), tuple[Claim, ...](), tuple[str, ...]()
         text, cautions = wording(language).cannot_tell, tuple[str, ...]()
         if certainty is Certainty.NONE:
@@ -178,6 +187,7 @@ class Describer:
             best,
             alternatives,
             claims,
+            found.names,
             language,
             style,
             self.info.name,

@@ -13,6 +13,7 @@ from PIL import Image
 from model.certainty import Calibration
 from model.errors import UnsupportedOption
 from model.safety_claims import LANGUAGES as GUIDE_LANGUAGES
+from model.senses.naming import Name
 
 STYLES = ("caption", "long", "guide")  # a short sentence, one with more detail, what is there and where
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")  # see model.serving
@@ -37,10 +38,12 @@ class Caption:
 @dataclass(frozen=True)
 class PhotoCaptions:
     """What a captioner gives for one photo: `candidates`, best first; the photo's `embedding`, (D,) float32 of length
-    1 in the space of the captioner's own embedder, if it comes on the way; milliseconds of each part of the work."""
+    1 in the space of the captioner's own embedder, if it comes on the way; `names` of things in it, likewise;
+    milliseconds of each part of the work."""
 
     candidates: tuple[Caption, ...]
     embedding: np.ndarray | None = None
+    names: tuple[Name, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -56,6 +56,11 @@ def say_the_same(one: str, other: str) -> bool:
     return shared >= SAME_SHARE * len(first | second) or shared == min(len(first), len(second))
 
 
+def shares_content(one: str, other: str) -> bool:
+    """Whether two texts have a word that says something in common."""
+    return bool(content(one) & content(other))
+
+
 def distinct(texts: Sequence[str]) -> list[int]:
     """Places of those that say something of their own, in order; the first of several that say the same."""
     kept: list[int] = []

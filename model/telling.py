@@ -67,6 +67,7 @@ def spoken_text(scene: Scene, language: str, findings: Findings | None = None, t
     if findings is None:
         return _joined([described, *cautions])
     read = read_and_codes(findings, language)
+    described = _joined([described, names_told(findings, language)])
     parts = [*read, described] if text_first(findings, telling.order) else [described, *read]
     advised = advice_for(findings, language) if telling.detail == "full" else []
     return _joined([*parts, *advised, *failures_of(findings, language), *cautions])
@@ -75,6 +76,7 @@ def spoken_text(scene: Scene, language: str, findings: Findings | None = None, t
 def told_of_findings(findings: Findings, language: str) -> list[str]:
     """Text, codes, advice and what failed, a sentence or a few each."""
     told_parts = [
+        names_told(findings, language),
         *read_and_codes(findings, language),
         *advice_for(findings, language),
         *failures_of(findings, language),
@@ -84,6 +86,11 @@ def told_of_findings(findings: Findings, language: str) -> list[str]:
 
 def read_and_codes(findings: Findings, language: str) -> list[str]:
     return [spoken_reading(findings.lines, language), *(told(code, language) for code in findings.codes)]
+
+
+def names_told(findings: Findings, language: str) -> str:
+    names = [name.text for name in findings.names]
+    return wording(language).named.format(", ".join(names)) if names else ""
 
 
 def failures_of(findings: Findings, language: str) -> list[str]:

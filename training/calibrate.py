@@ -5,7 +5,7 @@ such captions that were right (see `training.correctness`). Calibration is measu
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import click
 import numpy as np
@@ -19,9 +19,11 @@ from data.datasets import Example, read_dataset
 from model import checkpoint
 from model.caption.clipcap_captioner import ClipCapCaptioner
 from model.certainty import Calibration, Estimator, Thresholds
+from model.clip.pair import ClipPair
 from model.signals import signals_of
 from training.correctness import right
 from training.evaluate import references_of
+from training.name_bounds import bound, class_probabilities, likeliest
 from training.options import COUNT, EXISTING, FOLDER, SHARE, TrainingCommand, data_options
 from training.photos import open_image
 
@@ -123,8 +125,23 @@ def main(folders, skip_bad, source, high, medium, low, count, batch_size, out) -
             thresholds[key] = Thresholds(high, medium, low)
             estimators[key] = Estimator({n: round(float(w), 5) for n, w in zip(names, weights)}, round(bias, 5))
             report(f"{language}/{style}", held_out, is_right, np.array(found.sets), (high, medium, low))
+    loaded.pair.config = replace(loaded.pair.config, **name_bounds(captioner.embedder, sets))
     checkpoint.save(out, loaded.name, loaded.pair, loaded.captioner, calibration=Calibration(thresholds, estimators))
     click.echo(f"Wrote {out}")
+
+
+def name_bounds(pair: ClipPair, sets: dict[str, list[Example]]) -> dict[str, float]:
+    """`least_name` and `least_kind` of PairConfig; nothing for a tower without a classifier."""
+    examples = [example for own in sets.values() for example in own]
+    probabilities = class_probabilities(pair, examples)
+    found = {}
+    if probabilities is not None:
+        for field_name, kinds in (("least_name", False), ("least_kind", True)):
+            names, sums = likeliest(probabilities, kinds)
+            least, count, share = bound(names, sums, examples)
+            found[field_name] = least
+            click.echo(f"{field_name}: {least:.2f}, {count} of {len(examples)} photos, {100 * share:.1f} % of them fit")
+    return found
 
 
 def dev_photos(folder, skip_bad: bool) -> list[Example]:

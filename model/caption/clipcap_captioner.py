@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from model import checkpoint, hub
 from model.caption.clipcap_import import load_public
 from model.protocols import Caption, CaptionerInfo, PhotoCaptions
+from model.senses.naming import LANGUAGES as NAME_LANGUAGES
+from model.senses.naming import Name, names_of
 from model.serving import optimize_for_inference
 
 
@@ -52,7 +54,19 @@ class ClipCapCaptioner:
             "embed": round((embedded - prepared) * 1000, 1),
             "caption": round((ended - embedded) * 1000, 1),
         }
-        return [PhotoCaptions(tuple(own), embedding, timings) for own, embedding in zip(captions, embeddings)]
+        names = self._names(features.class_logits, language) or [()] * len(photos)
+        return [
+            PhotoCaptions(tuple(own), embedding, own_names, timings)
+            for own, embedding, own_names in zip(captions, embeddings, names)
+        ]
+
+    def _names(self, class_logits: Tensor | None, language: str) -> list[tuple[Name, ...]]:
+        """Of each photo what its class logits (B, 1000) are sure of; nothing from a tower without a classifier, or in a
+        language without names."""
+        if class_logits is None or language not in NAME_LANGUAGES:
+            return []
+        bounds = self.embedder.config.least_name, self.embedder.config.least_kind
+        return [tuple(names_of(p, language, *bounds)) for p in class_logits.float().softmax(-1).cpu().numpy()]
 
     def _ranked(self, embeddings: np.ndarray, captions: list[list[Caption]]) -> list[list[Caption]]:
         """Each photo's captions in a new order, in which also counts how well the pair finds them to fit the photo and

@@ -166,8 +166,9 @@ class EfficientNetTower(nn.Module):
         self.neck = Neck(embedding_dim, grid_side**2, width, layers, heads)
 
     def forward(self, pixels: Tensor) -> ImageFeatures:
-        """Pixels (B, 3, S, S) in [-1, 1] -> ImageFeatures."""
-        return self.neck(*self.pooled(self.backbone(pixels)))
+        """Pixels (B, 3, S, S) in [-1, 1] -> ImageFeatures, class logits among them."""
+        mean, cells = self.pooled(self.backbone(pixels))
+        return self.neck(mean, cells)._replace(class_logits=self.class_logits(mean))
 
     def pooled(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, 1280, H, W) -> their mean (B, 1280) and their grid (B, T, 1280)."""

@@ -35,7 +35,9 @@ class PairConfig:
     `image_layers`, `image_width` and `image_heads` are its neck's), "resnet" (CLIP's RN family) or "vit"; the other
     `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
     `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens.
-    `least_cosine`: a photo and a text below it do not fit each other; chosen on dev photos, -1 if not measured."""
+    `least_cosine`: a photo and a text below it do not fit each other; chosen on dev photos, -1 if not measured.
+    `least_name`, `least_kind`: probability of an ImageNet class, and of a kind of them, from which it is named; 1 if
+    that was not measured."""
 
     vocabulary: int
     pad_id: int
@@ -56,6 +58,8 @@ class PairConfig:
     image_size: int = 0
     image_patch: int = 0
     least_cosine: float = -1.0
+    least_name: float = 1.0
+    least_kind: float = 1.0
 
     def __post_init__(self):
         for name, known in (("image", ("mobilenet", *VARIANTS, "resnet", "vit")), ("tokenizer", ("caption", "clip"))):
@@ -126,7 +130,7 @@ class ClipPair(nn.Module):
         """Pixels (B, 3, S, S) -> ImageFeatures."""
         dtype = next(self.image_tower.parameters()).dtype
         features = self.image_tower(pixels.to(dtype, memory_format=torch.channels_last))
-        return ImageFeatures(features.embedding.float(), features.grid)
+        return features._replace(embedding=features.embedding.float())
 
     def text_ids(self, text: str) -> list[int]:
         """Token ids of a sentence, cut to the context and closed by the end token."""

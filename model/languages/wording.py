@@ -14,14 +14,15 @@ from model.certainty import Certainty
 class Wording:
     """`doubt`: before a description of that certainty; a certainty that is not there needs none. `otherwise`: before
     what else it could be. `cannot_tell`: in the place of a description. `kinds`: what a picture is that shows no scene.
-    `unverified`: by kind, see `model.unverified_claims`. `cautions`: by kind, see `model.cautions`. `failed`: by sense,
-    see `model.senses.senses`."""
+    `named`: with a place for what a thing likely is. `unverified`: by kind, see `model.unverified_claims`. `cautions`:
+    by kind, see `model.cautions`. `failed`: by sense, see `model.senses.senses`."""
 
     language: str
     doubt: Mapping[Certainty, str]
     otherwise: str
     cannot_tell: str
     kinds: Mapping[str, str]
+    named: str
     unverified: Mapping[str, str]
     cautions: Mapping[str, str]
     failed: Mapping[str, str]
@@ -38,6 +39,7 @@ WORDINGS = {
         otherwise="Or:",
         cannot_tell="I cannot tell what this is.",
         kinds={"page": "A page of text.", "screenshot": "A screenshot."},
+        named="Likely in it: {}.",
         unverified={
             "light": "I can't tell the colour of the light.",
             "stairs": "I can't tell whether the stairs go up or down.",
@@ -67,6 +69,7 @@ WORDINGS = {
         otherwise="Atau:",
         cannot_tell="Saya tidak tahu ini gambar apa.",
         kinds={"page": "Halaman berisi teks.", "screenshot": "Tangkapan layar."},
+        named="Kemungkinan ada di dalamnya: {}.",
         unverified={
             "light": "Warna lampunya tidak dapat saya pastikan.",
             "stairs": "Saya tidak tahu tangganya naik atau turun.",

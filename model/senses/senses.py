@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from PIL import Image
+
 from model.senses.codes import Code, find_codes
+from model.senses.naming import Name
 from model.senses.quality import Quality, assess
 from model.senses.reading import TextLine, TextReader
 from model.senses.reading_text import share_of_photo
-from PIL import Image
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +23,14 @@ QUALITY, CODES, TEXT = "quality", "codes", "text"
 @dataclass(frozen=True)
 class Findings:
     """`quality`: None if that failed. `lines`: of text, in reading order, and `text_share`, how much of the photo they
-    fill, 0 to 1; `codes`; `failed`: which of QUALITY, CODES, TEXT could not be looked for."""
+    fill, 0 to 1; `codes`; `names` of things, which come from the captioner's image tower; `failed`: which of QUALITY,
+    CODES, TEXT could not be looked for."""
 
     quality: Quality | None = None
     lines: tuple[TextLine, ...] = ()
     text_share: float = 0.0
     codes: tuple[Code, ...] = ()
+    names: tuple[Name, ...] = ()
     failed: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
 
@@ -44,6 +48,7 @@ class Findings:
             tuple(TextLine(line["text"], line["confidence"], _corners(line["box"])) for line in values["lines"]),
             values["text_share"],
             tuple(Code(**{**code, "box": _corners(code["box"])}) for code in values["codes"]),
+            tuple(Name(**name) for name in values["names"]),
             tuple(values["failed"]),
         )
 
@@ -75,7 +80,7 @@ class Senses:
             timings[name] = (time.perf_counter() - began) * 1000
         lines = tuple(found.get(TEXT, ()))
         codes, share = tuple(found.get(CODES, ())), share_of_photo(lines, photo.size)
-        return Findings(found.get(QUALITY), lines, share, codes, tuple(failed), timings)
+        return Findings(found.get(QUALITY), lines, share, codes, (), tuple(failed), timings)
 
     def _read(self, photo: Image.Image) -> list[TextLine]:
         with self._reading:

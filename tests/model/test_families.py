@@ -63,8 +63,6 @@ def toy(monkeypatch, tmp_path):
     return make
 
 
-
-
 def _reddened(photo: Image.Image) -> Image.Image:
     """A photo of something, in shades of red: one of a single colour would be told as nothing to see."""
     light = photo.convert("L")

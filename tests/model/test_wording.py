@@ -70,8 +70,7 @@ def test_what_wants_a_caution(text, language, style, kinds):
 def test_the_spoken_text_has_doubt_before_and_caution_after():
     assert spoken_text(Scene("A cat.", Certainty.HIGH), "en") == "A cat."
     assert spoken_text(Scene("A bus.", Certainty.MEDIUM, cautions=("move",)), "id") == (
-        "Saya tidak yakin. Mungkin ini: A bus. "
-        "Jangan hanya mengandalkan ini untuk berjalan atau menyeberang."
+        "Saya tidak yakin. Mungkin ini: A bus. Jangan hanya mengandalkan ini untuk berjalan atau menyeberang."
     )
 
 
