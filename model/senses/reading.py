@@ -23,12 +23,14 @@ MODELS = {
 SETTINGS = {
     "Det.limit_type": "max",
     "Det.limit_side_len": DETECTOR_SIDE,
-    "Det.use_dilation": False,  # it joins words of two signs
+    "Det.use_dilation": False,  # it joins words of two signs,
+    "Det.unclip_ratio": 1.8,  # and without it boxes have to grow more, or they cut off letters
 }
 LEAST_CONFIDENCE = 0.8  # below it a line is not kept, see docs/reading.md
 DOUBTFUL_CONFIDENCE = 0.95  # below it a line counts as doubtful
 CLEAR_ASPECT = 2.5  # a box that much longer than wide, or wider than long, shows along which side its text runs
 SHORT_ASPECT = 3.0  # length by height of a text that is short
+CLEARLY_BETTER = 0.03  # confidence by which a turned reading of as many characters is better
 MOST_OF_ONE = 0.5  # height of a single character, of the photo's shorter side
 SURE_VOTE = 0.9  # share of the text that stands on its head, or does not, from which on nothing else is tried
 
@@ -110,20 +112,21 @@ class TextReader:
         return float(np.average(probabilities, weights=[crop.shape[1] for crop in crops]))
 
     def _turned(self, image: np.ndarray, lines: list[TextLine]) -> list[TextLine]:
-        """Short texts that nobody can read may run another way than their boxes say, as a narrow "1" does: try the way
-        of the readable lines, or all ways where none is readable."""
-        readable = [line for line in lines if not line.is_doubtful]
-        along = sum((np.subtract(line.box[1], line.box[0]) for line in readable), np.zeros(2))
+        """Short texts may run another way than it seems, as a narrow "1" does: those that cannot be read well are tried
+        the way of the lines that can; where there are none of these, all are tried all ways."""
+        guides = [line for line in lines if not line.is_doubtful and _aspect(line) >= CLEAR_ASPECT]
+        along = sum((np.subtract(line.box[1], line.box[0]) for line in guides), np.zeros(2))
         for i, line in enumerate(lines):
-            corners = np.array(line.box, np.float32)
-            sides = np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[3] - corners[0])
-            if not line.is_doubtful or max(sides) > SHORT_ASPECT * min(sides):
+            if _aspect(line) > SHORT_ASPECT or (guides and not line.is_doubtful):
                 continue
-            turns = [np.roll(corners, -turn, axis=0) for turn in (1, 2, 3)]
-            if readable:
+            turns = [np.roll(np.array(line.box, np.float32), -turn, axis=0) for turn in (1, 2, 3)]
+            if guides:
                 turns = [turn for turn in turns if np.dot(turn[1] - turn[0], along) > np.dot(turn[2] - turn[1], along)]
             tried = self._recognize([_crop(image, turn) for turn in turns], np.array(turns)) if turns else []
-            lines[i] = max([line, *tried], key=lambda each: each.confidence)
+            best = max([line, *tried], key=lambda each: each.confidence)
+            is_longer = len(best.text) > len(line.text) and best.confidence > line.confidence
+            if is_longer or best.confidence > line.confidence + CLEARLY_BETTER:
+                lines[i] = best
         return lines
 
     def _recognize(self, crops: list[np.ndarray], boxes: np.ndarray) -> list[TextLine]:
@@ -143,6 +146,12 @@ def _session(model: Path):
     options.intra_op_num_threads = THREADS
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def _aspect(line: TextLine) -> float:
+    """Of its box, the longer by the shorter side."""
+    sides = math.dist(line.box[0], line.box[1]), math.dist(line.box[0], line.box[3])
+    return max(sides) / max(min(sides), 1e-6)
 
 
 def _is_kept(line: TextLine, size: tuple[int, int]) -> bool:

@@ -10,7 +10,7 @@ SAME_ROW = 0.5  # share of the lower line's height that two lines of one row hav
 ROW_GAP = 1.5  # heights between two pieces of one line; columns are further apart
 CELL_GAP = 25  # heights between the name and the price in a row of a table
 LINE_GAP = 1.0  # heights between two lines of one block
-ALIGNED = 1.0  # heights between the left edges, right edges or middles of two lines of one block
+ALIGNED = 1.0  # heights between the left edges or the middles of two lines of one block
 ALIKE = 2.0  # greatest quotient of the heights of two lines of one block
 CELL = re.compile(r"\W*(?:[A-Za-z]{0,3}\W*)?\d[\d\W]*(?:[a-zA-Z%]{1,3}\W*)?")  # a price, a time, a count
 
@@ -91,7 +91,7 @@ def _in_one_row(a: _Box, b: _Box, texts: list[str]) -> bool:
 def _in_one_block(a: _Box, b: _Box) -> bool:
     upper, lower = (a, b) if a.top <= b.top else (b, a)
     least, most = sorted((a.height, b.height))
-    offsets = a.left - b.left, a.right - b.right, (a.left + a.right - b.left - b.right) / 2
+    offsets = a.left - b.left, (a.left + a.right - b.left - b.right) / 2
     if most > ALIKE * least or min(map(abs, offsets)) > ALIGNED * least:  # such as a heading over two columns
         return False
     return lower.top - upper.bottom < LINE_GAP * least

@@ -2,6 +2,8 @@
 
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -131,14 +133,14 @@ def test_nothing_is_read_where_nothing_is(reader, size, mode):
 
 
 def test_blurred_text_is_doubtful_or_left_out(reader):
-    """What is read of it wrongly is never told as certain."""
+    """What is read of it wrongly is never told as certain; that some of it is missing is not known."""
     sharp = write((900, 200), (40, 60, "Ambulance entrance 24", 60))
     outcomes = set()
     for radius in (0, 3, 5, 6, 7, 8, 9, 10, 12, 15):
         for each in reader.read(sharp.filter(ImageFilter.GaussianBlur(radius))):
             assert each.confidence >= LEAST_CONFIDENCE
             outcomes.add("doubtful" if each.is_doubtful else "certain")
-            assert each.is_doubtful or each.text == "Ambulance entrance 24"
+            assert each.is_doubtful or each.text in "Ambulance entrance 24"
     assert "certain" in outcomes
 
 
@@ -151,10 +153,8 @@ def test_no_model_is_ever_downloaded(monkeypatch):
 
 
 def test_importing_loads_no_model():
-    import subprocess
-    import sys
-
-    code = "import sys, model.senses.reading, model.senses.codes; print({'rapidocr', 'cv2'} & set(sys.modules))"
+    modules = "{'rapidocr', 'onnxruntime', 'cv2', 'zxingcpp'}"
+    code = f"import sys, model.senses.reading, model.senses.codes; print({modules} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
 
 
