@@ -21,6 +21,7 @@ from model.support import Claim, claims_of, distinct, shares_content, supported_
 from model.telling import USUAL, Scene, Telling, spoken_text
 from model.unverified_claims import without_unverified
 
+TEXT_SHARE = 0.25  # of a photo in boxes of text, from which it shows nothing else worth captioning
 LEAST_LINES = 3  # of text that was read, for a picture that looks like a page or a screenshot to be told as one
 
 
@@ -71,13 +72,20 @@ def with_findings(found: Description, findings: Findings, telling: Telling = USU
         findings = replace(findings, names=found.names)
     if found.certainty is Certainty.NONE:
         pass
-    elif quality and quality.kind in words.kinds and len(lines) >= LEAST_LINES:
-        found = _without_caption(found, words.kinds[quality.kind], Certainty.HIGH)
+    elif len(lines) >= LEAST_LINES and (kind := _text_kind(findings)):
+        found = _without_caption(found, words.kinds[kind], Certainty.HIGH)
     elif quality and quality.doubtful and found.certainty.rank > Certainty.LOW.rank:
         found = replace(found, certainty=Certainty.LOW)
     timings = found.timings_ms | dict(findings.timings_ms)
     spoken = spoken_text(scene_of(found), found.language, findings, telling)
     return replace(found, findings=findings, spoken=spoken, timings_ms=timings)
+
+
+def _text_kind(findings: Findings) -> str | None:
+    """What a picture with text is if it is no scene: "page", "screenshot" or "text"; None of a scene."""
+    if findings.quality and findings.quality.kind in ("page", "screenshot"):
+        return findings.quality.kind
+    return "text" if findings.text_share >= TEXT_SHARE else None
 
 
 def _without_caption(found: Description, text: str, certainty: Certainty) -> Description:

@@ -46,7 +46,9 @@ def text_first(findings: Findings, order: str) -> bool:
 def advice_for(findings: Findings | None, language: str) -> list[str]:
     """Sentences on how to take a better photo."""
     problems = findings.quality.problems if findings and findings.quality else ()
-    return [advice(problem, language) for problem in problems]
+    if len(problems) > 1:  # why there is nothing to see says more
+        problems = tuple(problem for problem in problems if problem != "blank")
+    return list(advice(problems, language))
 
 
 def spoken_scene(scene: Scene, language: str, detail: str = "full") -> str:

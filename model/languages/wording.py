@@ -38,7 +38,7 @@ WORDINGS = {
         },
         otherwise="Or:",
         cannot_tell="I cannot tell what this is.",
-        kinds={"page": "A page of text.", "screenshot": "A screenshot."},
+        kinds={"page": "A page of text.", "screenshot": "A screenshot.", "text": "Mostly text."},
         named="Likely in it: {}.",
         unverified={
             "light": "I can't tell the colour of the light.",
@@ -68,7 +68,7 @@ WORDINGS = {
         },
         otherwise="Atau:",
         cannot_tell="Saya tidak tahu ini gambar apa.",
-        kinds={"page": "Halaman berisi teks.", "screenshot": "Tangkapan layar."},
+        kinds={"page": "Halaman berisi teks.", "screenshot": "Tangkapan layar.", "text": "Sebagian besar teks."},
         named="Kemungkinan ada di dalamnya: {}.",
         unverified={
             "light": "Warna lampunya tidak dapat saya pastikan.",

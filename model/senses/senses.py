@@ -84,4 +84,5 @@ class Senses:
 
     def _read(self, photo: Image.Image) -> list[TextLine]:
         with self._reading:
-            return self._reader.read(photo)
+            lines = self._reader.read(photo)
+        return [line for line in lines if any(map(str.isalnum, line.text))]  # a star or a dash says nothing
