@@ -133,6 +133,7 @@ class Describer:
     ) -> Description:
         """Describe one upright RGB photo, its text and codes with it unless `read` is False. Raises UnsupportedOption
         for what the captioner does not have."""
+        photo.load()  # here, as no two threads may
         with ThreadPoolExecutor(1) as beside:
             looking = beside.submit(self.senses.examine, photo, read)
             (found,) = self.describe_scenes([photo], language, style)
@@ -142,6 +143,8 @@ class Describer:
         self, photos: Sequence[Image.Image], language: str = "en", style: str = "caption", read: bool = True
     ) -> list[Description]:
         """Describe several photos, their scenes as one batch."""
+        for photo in photos:
+            photo.load()  # here, as no two threads may
         with ThreadPoolExecutor(1) as beside:
             looking = beside.map(lambda photo: self.senses.examine(photo, read), photos)
             found = self.describe_scenes(photos, language, style)

@@ -16,7 +16,10 @@ README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONSTRAINTS = (ROOT / "constraints.txt").read_text().splitlines()
 # What is imported under another name than it is installed by.
-INSTALLED_AS = {"PIL": "pillow", "faiss": "faiss-cpu", "espeakng_loader": "espeakng-loader"}
+INSTALLED_AS = {
+    "PIL": "pillow", "Sastrawi": "pysastrawi", "cv2": "opencv-python-headless", "espeakng_loader": "espeakng-loader",
+    "faiss": "faiss-cpu", "sklearn": "scikit-learn", "zxingcpp": "zxing-cpp",
+}  # fmt: skip
 
 
 def declared(*extras: str) -> list[str]:

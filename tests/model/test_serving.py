@@ -53,7 +53,7 @@ def test_first_words_are_as_likely(folder, precision):
     assert prefix.dtype == (torch.bfloat16 if precision == "bfloat16" else torch.float32)
     assert (found[0] - found[1]).abs().max() < 0.15 * found[0].abs().max()
     assert not torch.equal(found[0], found[1])
-    description = other.describe(PHOTOS[0], "id", "guide")
+    (description,) = other.describe_scenes(PHOTOS[:1], "id", "guide")
     assert description.text and 0 <= description.caption.confidence <= 1
 
 

@@ -1,6 +1,7 @@
 """From photos to a captioner on kept features: views, training with and without the upper tower, going on."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 from model import checkpoint
 from model.caption.decoding import DecodingOptions
 from model.caption.feature_captioner import FeatureCaptioner
+from model.caption.tokenizer import clean
 from model.clip.efficientnet import VARIANTS, Variant
 from model.describe import Describer
 from model.families import DEFAULT
@@ -56,12 +58,23 @@ def kept(data, tmp_path_factory):
     VARIANTS[LITE0] = before
 
 
+def rows_of(data: Path) -> list[dict]:
+    return [json.loads(line) for line in (data / "metadata.jsonl").read_text().splitlines()]
+
+
 def test_flawed_pictures_say_what_they_are(data):
-    rows = [json.loads(line) for line in (data / "metadata.jsonl").read_text().splitlines()]
-    assert len(rows) == 10 * len(flaws.TEXTS) and sum(row["split"] == "dev" for row in rows) == len(flaws.TEXTS)
-    light = {}
+    rows, light = rows_of(data), {}
+    counts = Counter(row["labels"][0] for row in rows)
+    degraded = counts.pop(flaws.DEGRADED)
+    assert counts == dict.fromkeys(flaws.TEXTS, 10) and 20 < degraded <= 40
+    assert sum(row["split"] == "dev" for row in rows) >= len(flaws.TEXTS)
+    said = {clean(c["text"]) for row in rows_of(SAMPLES) for c in row["captions"]}
     for row in rows:
-        assert {caption["lang"] for caption in row["captions"]} == {"en", "id"}
+        if row["labels"] == [flaws.DEGRADED]:
+            assert {caption["text"] for caption in row["captions"]} <= said
+            assert not any(flaws.SIDES.search(caption["text"]) for caption in row["captions"])
+        else:
+            assert {caption["lang"] for caption in row["captions"]} == {"en", "id"}
         with Image.open(data / row["file_name"]) as picture:
             light.setdefault(row["labels"][0], []).append(float(np.asarray(picture).mean()))
     assert max(light["dark"]) < 30 and min(light["bright"]) > 225
@@ -70,11 +83,13 @@ def test_flawed_pictures_say_what_they_are(data):
 def test_views_are_kept_whole(kept, data):
     assert features.finished_views(kept, features.LOWER) == features.finished_views(kept, features.POOLED) == [0, 1]
     first, second = (features.EmbeddingStore.open(kept / f"view-{view}" / "pooled") for view in (0, 1))
-    assert len(first) == 70 and len(second) == 63  # dev photos are looked at as they are
-    assert first.grid.shape == (70, 25, 1280)
-    assert not np.allclose(first.vectors[:63], second.vectors)
+    rows = rows_of(data)
+    trained = sum(row["split"] == "train" for row in rows)
+    assert len(first) == len(rows) and len(second) == trained  # dev photos are looked at as they are
+    assert first.grid.shape == (len(rows), 25, 1280)
+    assert not np.allclose(first.vectors[:trained], second.vectors)
     lower = features.EmbeddingStore.open(kept / "view-0" / "lower")
-    assert lower.grid.shape == (70, 36, 112) and lower.vectors.shape == (70, 1000)
+    assert lower.grid.shape == (len(rows), 36, 112) and lower.vectors.shape == (len(rows), 1000)
 
 
 def test_a_stopped_run_goes_on(kept, data, tmp_path):
