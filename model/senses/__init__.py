@@ -1,0 +1,1 @@
+"""What a photo holds beside its scene: its quality, its kind, its text."""
