@@ -18,6 +18,7 @@ COMMANDS = {
     "refit-classifier": ("training.refit_classifier", "Fit the ImageNet classifier of a tuned tower anew."),
     "tune-decoding": ("training.tune_decoding", "Choose decoding weights on dev photos."),
     "evaluate": ("training.evaluate", "Measure captions and retrieval against references."),
+    "photo-pairs": ("training.photo_pairs", "Choose from which cosine two photos look alike."),
     "export": ("training.export", "Write a trained checkpoint as it ships."),
 }
 

@@ -39,6 +39,7 @@ from sqlalchemy import (
 
 from deploy.library.database import writing
 from model.certainty import Certainty
+from model.languages.words import index_terms, words_held
 
 VISITOR, KEY = "visitor:", "key:"  # how owners' names start
 
@@ -83,7 +84,8 @@ table = Table(  # migrations/ makes it
     Column("timings_ms", JSON, nullable=False),
     Column("user_description", Text),
     Column("text", Text),
-    Column("words", Text, nullable=False),
+    Column("machine_words", Text, nullable=False),
+    Column("people_words", Text, nullable=False, server_default=""),
     Column("space", String(200)),
     Column("embedding", Embedding),
     Index("ix_records_owner_number", "owner", "number"),
@@ -135,9 +137,23 @@ class Record:
         return self.user_description or self.description
 
     @property
-    def words(self) -> str:
-        """What a search by words finds it by."""
-        return "\n".join(part for part in (self.display_text, self.text) if part)
+    def people_text(self) -> str:
+        """What people wrote: the owner's own words and those in the photo."""
+        return "\n".join(part for part in (self.user_description, self.text) if part)
+
+    @property
+    def people_words(self) -> str:
+        """Terms of that, by which a search by words finds it."""
+        return index_terms(self.people_text)
+
+    @property
+    def machine_words(self) -> str:
+        """Terms of the machine's description, unless the owner's words are in its place."""
+        return "" if self.user_description else index_terms(self.description)
+
+    def words_held(self, wanted: list[str]) -> tuple[str, ...]:
+        """The words of it that are wanted, as it has them."""
+        return words_held(f"{self.display_text}\n{self.text or ''}", wanted)
 
     @property
     def vector(self) -> np.ndarray | None:
@@ -145,7 +161,8 @@ class Record:
         return None if self.embedding is None else np.frombuffer(self.embedding, "<f4")
 
 
-COLUMNS = [column for column in table.columns if column.name != "words"]
+INDEXED = ("people_words", "machine_words")  # terms by which a search by words finds a record
+COLUMNS = [column for column in table.columns if column.name not in INDEXED]
 
 
 IN_PERIOD = "(:since IS NULL OR created >= :since) AND (:until IS NULL OR created < :until)"
@@ -178,7 +195,8 @@ class Records:
 
     def add(self, record: Record) -> Record:
         """Keep `record`, unless its owner has the same already, -> what is kept."""
-        values = asdict(record) | {"words": record.words, "certainty": record.certainty.value}
+        values = asdict(record) | {name: getattr(record, name) for name in INDEXED}
+        values["certainty"] = record.certainty.value
         del values["number"]  # the database gives it
         key = (record.owner, record.sha256, record.model, record.space, record.language, record.style)
         with self._writing.begin() as connection:
@@ -243,6 +261,14 @@ class Records:
             .limit(limit)
         )
 
+    def showing(self, owner: str, symbols: str, limit: int, period: Period = ALWAYS) -> list[int]:
+        """Numbers of the owner's records of that period in whose owner's words or text these characters stand, newest
+        first."""
+        there = or_(*(column.contains(symbols, autoescape=True) for column in (table.c.user_description, table.c.text)))
+        wanted = select(table.c.number).where(table.c.owner == owner, there, period.holds())
+        with self.engine.connect() as connection:
+            return list(connection.scalars(wanted.order_by(table.c.number.desc()).limit(limit)))
+
     def numbered(self, owner: str, numbers: Sequence[int]) -> dict[int, Record]:
         """Those of `numbers`, AT_ONCE at most, that are the owner's."""
         records = self._many(select(*COLUMNS).where(_among(owner, numbers)))
@@ -271,7 +297,7 @@ class Records:
 
     def change(self, record: Record) -> bool:
         """Keep the owner's words and what became of the sound; False if the record is gone."""
-        changed = {name: getattr(record, name) for name in ("user_description", "audio_error", "rate", "words")}
+        changed = {name: getattr(record, name) for name in ("user_description", "audio_error", "rate", *INDEXED)}
         with self._writing.begin() as connection:
             found = connection.execute(update(table).where(table.c.id == record.id).values(**changed))
             return found.rowcount > 0
