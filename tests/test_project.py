@@ -16,7 +16,12 @@ README = (ROOT / "README.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 CONSTRAINTS = (ROOT / "constraints.txt").read_text().splitlines()
 # What is imported under another name than it is installed by.
-INSTALLED_AS = {"PIL": "pillow", "faiss": "faiss-cpu", "espeakng_loader": "espeakng-loader"}
+INSTALLED_AS = {
+    "PIL": "pillow",
+    "Sastrawi": "PySastrawi",
+    "faiss": "faiss-cpu",
+    "espeakng_loader": "espeakng-loader",
+}
 
 
 def declared(*extras: str) -> list[str]:

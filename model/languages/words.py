@@ -55,7 +55,7 @@ def index_terms(text: str) -> str:
 
 def is_held(word: str, terms: set[str]) -> bool:
     """Whether a text of these terms holds the word."""
-    return any(term in terms for term in terms_of(word))
+    return not terms.isdisjoint(terms_of(word))
 
 
 def words_held(text: str, wanted: list[str]) -> tuple[str, ...]:
