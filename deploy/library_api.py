@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from apiflask.schemas import EmptySchema, FileSchema
 from flask import request, send_file
 
+from deploy import searching
 from deploy.access import my_record, owner
 from deploy.api import NO_STORE, as_json
 from deploy.describing import edit_description
@@ -44,7 +45,7 @@ def images(query: SearchQuery):
 @api.doc(responses=NOT_YOURS)
 def similar(id: str):
     """Show your photos that look like this one of yours"""
-    hits = services().library.search.similar(my_record(id), SIMILAR)
+    hits = searching.similar(services(), my_record(id), SIMILAR)
     found = [as_json(hit.record) | {"score": round(hit.score, 4), "near_duplicate": hit.duplicate} for hit in hits]
     return {"images": found}, 200, NO_STORE
 

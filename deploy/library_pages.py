@@ -12,7 +12,7 @@ from deploy.describing import cautions_of, certainty_of, edit_description, findi
 from deploy.errors import as_problem
 from deploy.fields import SearchFields
 from deploy.library import ALWAYS, Hit, Record
-from deploy.searching import SearchQuery, search
+from deploy.searching import SearchQuery, search, similar
 from deploy.web import services
 from model.errors import SightlineError
 from model.languages.wording import wording
@@ -88,8 +88,8 @@ def delete_all() -> Response:
 
 def show_photo(record: Record, **more) -> str:
     mine = is_mine(record)
-    similar = services().library.search.similar(record, SIMILAR) if mine else []
-    return render_template("photo.html", record=record, mine=mine, similar=similar, **more)
+    alike = similar(services(), record, SIMILAR) if mine else []
+    return render_template("photo.html", record=record, mine=mine, similar=alike, **more)
 
 
 @pages.app_context_processor

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from deploy.inference import ModelBusyError, ModelError
-from deploy.library import ALWAYS, Hit, Period
+from deploy.library import ALWAYS, Hit, Period, Record
 from deploy.services import Services
+from model.languages.words import keywords
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,23 @@ def search(services: Services, query: SearchQuery, owner: str | None) -> SearchP
         shown = newest[: query.limit]
         following = shown[-1].number if len(newest) > query.limit else None
         return SearchPage([Hit(record, 0.0) for record in shown], following)
-    vector, words_only = _embed(services, query)
+    # What is no word, or a stop word alone, is not searched by similarity.
+    vector, words_only = _embed(services, query) if keywords(query.text) else (None, None)
     first = query.cursor or 0
     space = services.inference.space
     id, least = (space.id, space.least_cosine) if space else (None, -1.0)
     hits = library.search.find(owner, query.text, vector, id, query.period, least, first, query.limit + 1)
-    if id and not words_only and not library.records.all_in_space(owner, id):
+    if id and vector is not None and not library.records.all_in_space(owner, id):
         words_only = "space"
     return SearchPage(hits[: query.limit], first + query.limit if len(hits) > query.limit else None, words_only)
+
+
+def similar(services: Services, record: Record, limit: int) -> list[Hit]:
+    """The owner's other photos that look like that of the record. Where it lies in the space of an earlier captioner,
+    whose bound nobody knows any more, they are the nearest."""
+    space = services.inference.space
+    least = space.least_photo_cosine if space and space.id == record.space else -1.0
+    return services.library.search.similar(record, limit, least)
 
 
 def _embed(services: Services, query: SearchQuery) -> tuple[np.ndarray | None, str | None]:

@@ -74,12 +74,14 @@ class CaptionerInfo:
 @dataclass(frozen=True)
 class EmbeddingSpace:
     """`id`: SHA-256 of the weights that make it, in hex: two embeddings can be compared if they have the same one.
-    `least_cosine`: a photo and a text below it do not fit each other; -1 if that was not measured."""
+    `least_cosine`: a photo and a text below it do not fit each other; `least_photo_cosine`: two photos below it do not
+    look alike; -1 if that was not measured."""
 
     id: str
     name: str
     dimension: int
     least_cosine: float = -1.0
+    least_photo_cosine: float = -1.0
 
 
 class Embedder(Protocol):

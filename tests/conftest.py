@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items) -> None:
             item.add_marker(pytest.mark.postgres)
 
 
-ON_BOTH_DATABASES = ("test_library", "test_search", "test_access")
+ON_BOTH_DATABASES = ("test_library", "test_search", "test_search_words", "test_access")
 
 
 def pytest_generate_tests(metafunc) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "tune-decoding": ("training.tune_decoding", "Choose decoding weights on dev photos."),
     "calibrate": ("training.calibrate", "Fit how often captions are right, for certainty."),
     "evaluate": ("training.evaluate", "Measure captions and retrieval against references."),
+    "photo-pairs": ("training.photo_pairs", "Choose from which cosine two photos look alike."),
     "export": ("training.export", "Write a trained checkpoint as it ships."),
 }
 

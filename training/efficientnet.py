@@ -79,7 +79,7 @@ def with_efficientnet(
     `layers`, `heads`: of the neck."""
     config = replace(
         old.config, image=variant, grid_side=grid_side, image_width=width, image_layers=(layers,), image_heads=heads,
-        least_cosine=-1.0,
+        least_cosine=-1.0, least_photo_cosine=-1.0,
     )  # fmt: skip
     pair = ClipPair(config, old.tokenizer, efficientnet_preprocess(variant))
     pair.text_tower.load_state_dict(old.text_tower.state_dict())

@@ -43,6 +43,7 @@ class ThresholdType(click.ParamType):
 @click.option("--name", required=True, help="Name of the captioner.")
 @decoding_options
 @click.option("--least-cosine", type=Number(min=-1, max=1), help="A photo and a text below it do not fit each other.")
+@click.option("--least-photo-cosine", type=Number(min=-1, max=1), help="Two photos below it do not look alike.")
 @click.option(
     "--threshold",
     "thresholds",
@@ -52,7 +53,7 @@ class ThresholdType(click.ParamType):
     help="Least confidence of a caption of high, medium and low certainty, as measured on dev photos; repeat.",
 )
 @click.option("--out", type=FOLDER, required=True, help="Folder for the checkpoint.")
-def main(starts, name, least_cosine, thresholds, out, **given) -> None:
+def main(starts, name, least_cosine, least_photo_cosine, thresholds, out, **given) -> None:
     """Write the checkpoint --start to --out with float16 weights, for the service to load."""
     first, *others = [checkpoint.load(start) for start in starts]
     captioner = first.captioner
@@ -62,6 +63,8 @@ def main(starts, name, least_cosine, thresholds, out, **given) -> None:
         average(modules(first), [modules(other) for other in others])
     if least_cosine is not None:
         first.pair.config = replace(first.pair.config, least_cosine=least_cosine)
+    if least_photo_cosine is not None:
+        first.pair.config = replace(first.pair.config, least_photo_cosine=least_photo_cosine)
     kept = first.calibration
     if kept is not None and (others or captioner.options != before):
         what = "the mean of several checkpoints" if others else "other decoding options"

@@ -8,18 +8,17 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
+from model.languages.words import index_terms, keywords
 from model.retrieval import (
     CANDIDATES,
     FTS5_TOKENIZER,
     MACHINES_WORDS,
-    MARK,
     all_then_any,
+    count_held,
     cut_off,
     fts5_query,
     fuse,
     holds_enough,
-    keywords,
-    marked_words,
 )
 from training.metrics import recall, recall_of
 
@@ -44,7 +43,7 @@ class Words:
     def __init__(self, captions: Sequence[str]):
         self._database = sqlite3.connect(":memory:")
         self._database.execute(f"CREATE VIRTUAL TABLE captions USING fts5(words, tokenize='{FTS5_TOKENIZER}')")
-        rows = list(enumerate(captions))
+        rows = [(i, index_terms(caption)) for i, caption in enumerate(captions)]
         self._database.executemany("INSERT INTO captions(rowid, words) VALUES (?, ?)", rows)
 
     def ranking(self, query: str) -> list[int]:
@@ -56,10 +55,10 @@ class Words:
 
     def _holding(self, wanted: list[str], every: bool) -> list[int]:
         rows = self._database.execute(
-            "SELECT rowid, highlight(captions, 0, ?, ?) FROM captions WHERE captions MATCH ? ORDER BY rank LIMIT ?",
-            (MARK, MARK, fts5_query(wanted, every), CANDIDATES),
+            "SELECT rowid, words FROM captions WHERE captions MATCH ? ORDER BY rank LIMIT ?",
+            (fts5_query(wanted, every), CANDIDATES),
         )
-        return [i for i, marked in rows if holds_enough(marked_words(marked), wanted)]
+        return [i for i, terms in rows if holds_enough(count_held(terms, wanted), len(wanted))]
 
 
 @dataclass(frozen=True)

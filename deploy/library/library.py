@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from deploy.library.database import open_database
 from deploy.library.keys import Keys
 from deploy.library.photos import photos_at
-from deploy.library.records import DESCRIBED, OWNERS, Record, Records
+from deploy.library.records import DESCRIBED, INDEXED, OWNERS, Record, Records
 from deploy.library.search import Search
 from model.errors import SightlineError
 
@@ -106,7 +106,7 @@ class Library:
     def _redescribe(self, known: Record, record: Record, contents: Mapping[str, bytes]) -> Record:
         """Put the description of `record` in the place of that of `known`, which stays the owner's own photo: its id,
         when it was sent, its owner's words and the sound of these."""
-        described = replace(known, **{name: getattr(record, name) for name in DESCRIBED if name != "words"})
+        described = replace(known, **{name: getattr(record, name) for name in DESCRIBED if name not in INDEXED})
         sound = {kind: data for kind, data in contents.items() if kind != "jpg"}
         if known.user_description:
             described, sound = replace(described, audio_error=known.audio_error, rate=known.rate), {}

@@ -39,6 +39,7 @@ from sqlalchemy import (
 
 from deploy.library.database import writing
 from model.certainty import Certainty
+from model.languages.words import index_terms, words_held
 from model.telling import USUAL, Telling
 
 VISITOR, KEY = "visitor:", "key:"  # how owners' names start
@@ -88,7 +89,8 @@ table = Table(  # migrations/ makes it
     Column("unverified", JSON, nullable=False),
     Column("claims", JSON, nullable=False),
     Column("telling", String(16), nullable=False),
-    Column("words", Text, nullable=False),
+    Column("machine_words", Text, nullable=False),
+    Column("people_words", Text, nullable=False, server_default=""),
     Column("space", String(200)),
     Column("embedding", Embedding),
     Index("ix_records_owner_number", "owner", "number"),
@@ -146,9 +148,23 @@ class Record:
         return self.user_description or self.description
 
     @property
-    def words(self) -> str:
-        """What a search by words finds it by."""
-        return "\n".join(part for part in (self.display_text, self.text) if part)
+    def people_text(self) -> str:
+        """What people wrote: the owner's own words and those in the photo."""
+        return "\n".join(part for part in (self.user_description, self.text) if part)
+
+    @property
+    def people_words(self) -> str:
+        """Terms of that, by which a search by words finds it."""
+        return index_terms(self.people_text)
+
+    @property
+    def machine_words(self) -> str:
+        """Terms of the machine's description, unless the owner's words are in its place."""
+        return "" if self.user_description else index_terms(self.description)
+
+    def words_held(self, wanted: list[str]) -> tuple[str, ...]:
+        """The words of it that are wanted, as it has them."""
+        return words_held(f"{self.display_text}\n{self.text or ''}", wanted)
 
     def by_captioner(self, model: str, space: str | None) -> bool:
         """Whether the captioner of that name and space described it."""
@@ -160,10 +176,11 @@ class Record:
         return None if self.embedding is None else np.frombuffer(self.embedding, "<f4")
 
 
-COLUMNS = [column for column in table.columns if column.name != "words"]
+INDEXED = ("people_words", "machine_words")  # terms by which a search by words finds a record
+COLUMNS = [column for column in table.columns if column.name not in INDEXED]
 # What a photo's own record keeps when another captioner describes it again.
 LASTING = {"id", "number", "owner", "created", "sha256", "width", "height", "language", "style", "user_description"}
-OWNERS = ("user_description", "audio_error", "rate", "telling", "words")  # what editing changes
+OWNERS = ("user_description", "audio_error", "rate", "telling", *INDEXED)  # what editing changes
 DESCRIBED = tuple(column.name for column in table.columns if column.name not in LASTING)
 
 
@@ -261,6 +278,14 @@ class Records:
             .limit(limit)
         )
 
+    def showing(self, owner: str, symbols: str, limit: int, period: Period = ALWAYS) -> list[int]:
+        """Numbers of the owner's records of that period in whose owner's words or text these characters stand, newest
+        first."""
+        there = or_(*(column.contains(symbols, autoescape=True) for column in (table.c.user_description, table.c.text)))
+        wanted = select(table.c.number).where(table.c.owner == owner, there, period.holds())
+        with self.engine.connect() as connection:
+            return list(connection.scalars(wanted.order_by(table.c.number.desc()).limit(limit)))
+
     def numbered(self, owner: str, numbers: Sequence[int]) -> dict[int, Record]:
         """Those of `numbers`, AT_ONCE at most, that are the owner's."""
         records = self._many(select(*COLUMNS).where(_among(owner, numbers)))
@@ -326,7 +351,8 @@ class Records:
 def _values(record: Record) -> dict:
     """A record as the table has it."""
     telling = f"{record.telling.order}/{record.telling.detail}"
-    return asdict(record) | {"words": record.words, "certainty": record.certainty.value, "telling": telling}
+    terms = {name: getattr(record, name) for name in INDEXED}
+    return asdict(record) | terms | {"certainty": record.certainty.value, "telling": telling}
 
 
 def _one(connection: Connection, condition: ColumnElement[bool]) -> Record | None:

@@ -35,9 +35,9 @@ class PairConfig:
     `image_layers`, `image_width` and `image_heads` are its neck's), "resnet" (CLIP's RN family) or "vit"; the other
     `image_` fields are the latter two's. `start_id`: token before every sentence, if there is one.
     `tokenizer`: "caption" (the captioner's own) or "clip". `text_context`: longest sentence in tokens.
-    `least_cosine`: a photo and a text below it do not fit each other; chosen on dev photos, -1 if not measured.
-    `least_name`, `least_kind`: probability of an ImageNet class, and of a kind of them, from which it is named; 1 if
-    that was not measured."""
+    `least_cosine`: a photo and a text below it do not fit each other; `least_photo_cosine`: two photos below it do not
+    look alike; both chosen on dev photos, -1 if not measured. `least_name`, `least_kind`: probability of an ImageNet
+    class, and of a kind of them, from which it is named; 1 if that was not measured."""
 
     vocabulary: int
     pad_id: int
@@ -58,6 +58,7 @@ class PairConfig:
     image_size: int = 0
     image_patch: int = 0
     least_cosine: float = -1.0
+    least_photo_cosine: float = -1.0
     least_name: float = 1.0
     least_kind: float = 1.0
 
@@ -124,7 +125,8 @@ class ClipPair(nn.Module):
     def space(self) -> EmbeddingSpace:
         """Computed from the weights where nobody said it, which takes a moment for a large pair."""
         id = self.space_id or weights_sha256(self.state_dict())
-        return EmbeddingSpace(id, self.space_name, self.config.embedding_dim, self.config.least_cosine)
+        bounds = self.config.least_cosine, self.config.least_photo_cosine
+        return EmbeddingSpace(id, self.space_name, self.config.embedding_dim, *bounds)
 
     def encode_image(self, pixels: Tensor) -> ImageFeatures:
         """Pixels (B, 3, S, S) -> ImageFeatures."""

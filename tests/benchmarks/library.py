@@ -20,6 +20,7 @@ from sqlalchemy import insert, text
 
 from deploy.library import Library
 from deploy.library.records import table
+from model.languages.words import index_terms
 from tests.helpers import a_record
 
 SIZE, CENTRES, OWNER, SPACE = 640, 100, "key:bench", "bench"
@@ -47,8 +48,8 @@ def fill(library: Library, vectors: np.ndarray) -> None:
         rows = []
         for vector in vectors[start : start + AT_ONCE]:
             words = "a " + " ".join(rng.choice(WORDS, 8, p=OFTEN / OFTEN.sum()))
-            own = {"id": secrets.token_urlsafe(16), "words": words, "description": words, "embedding": vector.tobytes()}
-            rows.append(usual | own)
+            own = {"id": secrets.token_urlsafe(16), "description": words, "embedding": vector.tobytes()}
+            rows.append(usual | own | {"people_words": "", "machine_words": index_terms(words)})
         with library.records.engine.execution_options(writes=True).begin() as connection:
             connection.execute(insert(table), rows)
 
@@ -106,6 +107,9 @@ def measure(library: Library, count: int) -> dict[str, float]:
     def search(number: int) -> None:
         library.search.find(OWNER, "red bus", queries[number], SPACE, most=SHOWN)
 
+    def search_words(number: int) -> None:
+        library.search.find(OWNER, "red bus", None, SPACE, most=SHOWN)
+
     def nearest(number: int) -> None:
         near = library.search._vectors.nearest(OWNER, SPACE, queries[number], 10)
         found.append(set((near.numbers - 1).tolist()))
@@ -118,6 +122,7 @@ def measure(library: Library, count: int) -> dict[str, float]:
         "fill_s": filled,
         "first_search_s": first,
         "search_ms": median_ms(search),
+        "words_ms": median_ms(search_words),
         "nearest_10_ms": median_ms(nearest),
     }
     result["recall_at_10"] = float(np.mean([len(a & b) / 10 for a, b in zip(exact, found)]))

@@ -1,17 +1,21 @@
 """Databases of earlier versions are brought up to date and lose nothing."""
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, text
 
-from deploy.library import Library
+from deploy.library import Library, migrations
 from deploy.library.database import open_database
 from deploy.library.keys import table as keys
 from deploy.library.records import metadata
-from deploy.library.words import words_held
+from deploy.library.words import by_words
+from tests.helpers import OWNER
 
 V1 = """
 CREATE TABLE records (id VARCHAR(22) NOT NULL PRIMARY KEY, created DATETIME NOT NULL, sha256 VARCHAR(64) NOT NULL,
@@ -47,9 +51,44 @@ def test_a_database_of_the_first_version_is_read(old):
         None,
         {"read": 1.5},
     )
-    assert words_held(library.records.engine, [record.number], "bus") == {record.number: ("bus",)}
+    with library.records.engine.connect() as connection:
+        held = connection.execute(text("SELECT rowid FROM record_words WHERE record_words MATCH 'bus'")).scalars()
+        assert list(held) == [record.number]
     library.close()
     Library(old).close()  # and once more
+
+
+V4_RECORD = """
+INSERT INTO records (id, owner, created, sha256, width, height, description, certainty, alternatives, language, style,
+model, timings_ms, user_description, text, words)
+VALUES (:id, :owner, '2026-01-02', 'abc', 4, 3, :description, 'high', '[]', 'en', 'caption', 'x', '{}', :own, :text, :w)
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_records_of_before_are_found_by_the_forms_of_their_words(tmp_path, database):
+    """Those of a database whose index held the words as they were written, more of them than are read at once."""
+    engine, config = create_engine(database or f"sqlite:///{tmp_path / 'sightline.db'}"), Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "v4")
+        rows = [(f"bus{i}", "A bus is waiting.", None, None) for i in range(600)]
+        rows += [("own", "A cat.", "Ibu berjalan di pasar", None), ("price", "A shop.", None, "Rp15.000")]
+        for id, description, own, found in rows:
+            values = {"id": id, "owner": OWNER, "description": description, "own": own, "text": found, "w": description}
+            connection.execute(text(V4_RECORD), values)
+    engine.dispose()
+    library = Library(tmp_path, database)
+
+    def found_by(query: str) -> tuple[list[str], int]:
+        """Ids of those that people's words name, and how many a machine's do."""
+        hits = by_words(library.records.engine, OWNER, query, 1000)
+        return [r.id for r in library.records.numbered(OWNER, hits.all_by_people).values()], len(hits.by_machine)
+
+    assert found_by("jalan") == (["own"], 0) and found_by("15000") == (["price"], 0)
+    assert found_by("waits") == ([], 600) and found_by("cat") == ([], 0)
+    library.close()
 
 
 def is_the_codes(name, kind, parents) -> bool:

@@ -15,9 +15,9 @@ from deploy.config import Settings
 from deploy.housekeeping import Housekeeper
 from deploy.library import VISITOR, Library, Period
 from deploy.library.vectors import _in_sql, vectors_of
-from deploy.library.words import by_words
+from deploy.library.words import WordHits, by_words
 from deploy.main import create_app
-from model.retrieval import CANDIDATES, keywords
+from model.retrieval import CANDIDATES
 from tests.helpers import OWNER, SAMPLES, a_record, visitor
 
 DIMENSIONS = 64
@@ -92,10 +92,8 @@ def test_a_query_is_words_and_never_a_command(library, query):
 
 def test_a_record_must_hold_half_of_the_words(library):
     keep(library, description="A red bus at night.")
-    assert by_words(library.records.engine, OWNER, "red bicycle station", 10) == []
-    assert len(by_words(library.records.engine, OWNER, "red bus station", 10)) == 1
-    assert keywords("Where is the photo of the Red BUS?") == ["red", "bus"]
-    assert keywords("the of") == ["the", "of"]
+    assert by_words(library.records.engine, OWNER, "red bicycle station", 10) == WordHits([], [], [])
+    assert len(by_words(library.records.engine, OWNER, "red bus station", 10).by_machine) == 1
 
 
 def test_both_kinds_of_finding_are_fused(library):
@@ -114,8 +112,11 @@ def test_both_kinds_of_finding_are_fused(library):
     library.edit(says, "The bus stop at home", None, {})
     library.edit(both, "Our bus", None, {})
     found = library.search.find(OWNER, "bus", query, "test")
-    assert ids(found)[0] == both.id and found[0].score == pytest.approx(1 / 62 + 1 / 61, abs=3e-4)
-    assert found[2].record.id == says.id and found[2].score == pytest.approx(1 / 62, abs=3e-4)
+    assert ids(found) == [both.id, says.id, similar.id]  # all words by people, before any likeness
+    assert found[1].score > 1 / 61 > found[2].score - 1e-9
+    found = library.search.find(OWNER, "bus at home", query, "test")
+    assert ids(found) == [says.id, both.id, similar.id]  # half of the words count as likeness does
+    assert found[1].score == pytest.approx(1 / 62 + 1 / 61)
 
 
 def test_the_only_photo_and_equal_ones_look_like_any_query(library):
@@ -182,6 +183,8 @@ def test_similar_photos_and_near_duplicates(library):
     found = library.search.similar(first, 5)
     assert ids(found) == [twin.id, cousin.id]
     assert [each.duplicate for each in found] == [True, False]
+    assert ids(library.search.similar(first, 5, least_photo_cosine=found[1].score + 0.01)) == [twin.id]
+    assert library.search.similar(cousin, 5, least_photo_cosine=0.99) == []
     assert library.search.similar(keep(library), 5) == []
 
 

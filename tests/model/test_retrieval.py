@@ -3,16 +3,29 @@
 import numpy as np
 import pytest
 
-from model.retrieval import all_then_any, cut_off, fts5_query, fuse, holds_enough, keywords
+from model.languages.words import keywords
+from model.retrieval import (
+    ALL_OF_PEOPLES,
+    CANDIDATES,
+    RANK_CONSTANT,
+    all_then_any,
+    count_held,
+    cut_off,
+    fts5_query,
+    fuse,
+    holds_enough,
+)
 from training.retrieval import CaptionedPhotos, Queries, Words, measure_retrieval
 
 
 def test_words_that_count():
     assert keywords("Where is the photo of the Red BUS, the red one?") == ["red", "bus", "one"]
     assert keywords("cari foto anjing di pantai") == ["anjing", "pantai"]
-    assert keywords("the of") == ["the", "of"] and keywords('"!') == []
-    assert fts5_query(["red", "bus"]) == '"red" OR "bus"'
-    assert holds_enough(["red"], ["red", "bus"]) and not holds_enough(["red"], ["red", "bus", "stop"])
+    assert keywords("the of") == [] and keywords("dan yang") == [] and keywords('"!') == []
+    assert fts5_query(["red", "dogs"]) == '("red") OR ("dog")'
+    assert fts5_query(["berjalan", "9"], every=True) == '("berjalan" OR "jalan") AND ("9")'
+    assert count_held("red bus jalan", ["busses", "berjalan", "reds", "cat"]) == 2
+    assert holds_enough(1, 2) and not holds_enough(1, 3) and not holds_enough(0, 0)
 
 
 def test_fusion_prefers_what_both_rankings_have():
@@ -20,6 +33,10 @@ def test_fusion_prefers_what_both_rankings_have():
     assert scores[3] == pytest.approx(1 / 63 + 1 / 61) and scores[1] == pytest.approx(1 / 61)
     assert max(scores, key=scores.get) == 3 and set(scores) == {1, 2, 3, 4}
     assert fuse((([1], 1), ([1, 2], 0.5))) == pytest.approx({1: 1.5 / 61, 2: 0.5 / 62})
+
+
+def test_the_last_that_people_named_comes_before_the_first_by_likeness():
+    assert ALL_OF_PEOPLES / (RANK_CONSTANT + CANDIDATES) > 2 / (RANK_CONSTANT + 1)  # that has some of their words, too
 
 
 def test_the_cut_off_follows_the_query_down_to_what_can_fit():

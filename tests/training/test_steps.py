@@ -207,11 +207,11 @@ def test_a_checkpoint_is_trained_on(made, data, tmp_path):
 
 def test_export_halves_and_names(made, tmp_path):
     call(export, "--start", made / "tuned", "--name", "small one", "--beams", 2, "--least-cosine", 0.3,
-         "--out", tmp_path / "out")  # fmt: skip
+         "--least-photo-cosine", 0.6, "--out", tmp_path / "out")  # fmt: skip
     whole, half = ((folder / "model.safetensors").stat().st_size for folder in (made / "tuned", tmp_path / "out"))
     describer = Describer.load(tmp_path / "out")
     assert half < 0.51 * whole and describer.info.name == "small one" and describer.captioner.decoder.options.beams == 2
-    assert describer.space.least_cosine == 0.3
+    assert (describer.space.least_cosine, describer.space.least_photo_cosine) == (0.3, 0.6)
     call(export, "--start", made / "tuned", "--name", "x", "--beams", 0, "--out", tmp_path / "bad", fails=True)
     assert not (tmp_path / "bad").exists()
 

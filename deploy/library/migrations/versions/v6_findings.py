@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "v6", "v4"
+revision, down_revision = "v6", "v5"
 
 
 def upgrade() -> None:
