@@ -8,11 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.retrieval import keywords
+from model.languages.words import keywords, terms_of
 
 SAME_SHARE = 0.5  # of the content words of two captions, from which they say the same
 
-_ENDINGS = re.compile(r"(?:ing|ed|es|s)$")  # English; Indonesian captions inflect what counts here seldom
 # Where a phrase begins that a sentence stays whole without.
 _PHRASES = {
     "en": (
@@ -45,8 +44,8 @@ class Claim:
 
 
 def content(text: str) -> frozenset[str]:
-    """The words of a caption that say something, without their endings."""
-    return frozenset(_ENDINGS.sub("", word) if len(word) > 4 else word for word in keywords(text))
+    """The words of a caption that say something, as their roots."""
+    return frozenset(terms_of(word)[-1] for word in keywords(text))
 
 
 def say_the_same(one: str, other: str) -> bool:
