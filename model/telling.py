@@ -10,7 +10,7 @@ from model.senses.codes import told
 from model.senses.reading_text import spoken_reading
 from model.senses.senses import Findings
 
-ORDERS = ("auto", "text", "scene")  # what comes first; auto: the text where it fills the photo
+ORDERS = ("auto", "text", "scene")  # what comes first; auto: the text where it fills the photo or all else is doubted
 DETAILS = ("full", "short")  # short: without other possibilities, advice and cautions but the needed ones
 TEXT_FIRST_SHARE = 0.1  # of the photo in boxes of text, from which it is what the photo was taken for
 MOST_OTHERS = 2  # of what else it could be
@@ -39,8 +39,11 @@ class Scene:
     cautions: Sequence[str] = ()
 
 
-def text_first(findings: Findings, order: str) -> bool:
-    return order == "text" or (order == "auto" and findings.text_share >= TEXT_FIRST_SHARE)
+def text_first(findings: Findings, order: str, certainty: Certainty) -> bool:
+    """Whether text and codes are told before the scene."""
+    if order == "auto":
+        return findings.text_share >= TEXT_FIRST_SHARE or certainty.rank <= Certainty.LOW.rank
+    return order == "text"
 
 
 def advice_for(findings: Findings | None, language: str) -> list[str]:
@@ -70,7 +73,7 @@ def spoken_text(scene: Scene, language: str, findings: Findings | None = None, t
         return _joined([described, *cautions])
     read = read_and_codes(findings, language)
     described = _joined([described, names_told(findings, language)])
-    parts = [*read, described] if text_first(findings, telling.order) else [described, *read]
+    parts = [*read, described] if text_first(findings, telling.order, scene.certainty) else [described, *read]
     advised = advice_for(findings, language) if telling.detail == "full" else []
     return _joined([*parts, *advised, *failures_of(findings, language), *cautions])
 

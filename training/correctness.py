@@ -13,7 +13,7 @@ import numpy as np
 from data.datasets import Example
 from model.support import content
 from model.unverified_claims import without_unverified
-from training.labels import names_label
+from training.labels import names_label, neutral_labels
 from training.metrics import CiderD
 
 PEOPLE = 3  # references from which on they are measured against each other
@@ -31,11 +31,6 @@ def named_share(text: str, references: Sequence[str]) -> float:
     """The greatest share of a reference's content words that the text has."""
     said = content(text)
     return max((len(said & own) / max(1, len(own)) for own in map(content, references)), default=0.0)
-
-
-def neutral_labels(labels: Sequence[str]) -> tuple[str, ...]:
-    """The labels without the colour of a light, which is never told."""
-    return tuple("traffic light" if label.endswith("traffic light") else label for label in labels)
 
 
 def right(

@@ -16,9 +16,10 @@ from model.caption.clipcap_captioner import ClipCapCaptioner
 from model.describe import Describer
 from model.languages.codes import primary_language
 from model.protocols import STYLES, Caption, Embedder
+from model.unverified_claims import without_unverified
 from training.files import writing
 from training.html_report import write_html_report
-from training.labels import names_label
+from training.labels import names_label, neutral_labels
 from training.options import (
     COUNT,
     DECODING,
@@ -215,6 +216,9 @@ def main(
         scores |= retrieval_scores(describer, found, examples, foreign, language)
     if labels:
         scores["labels"] = label_scores(found.texts, examples, language)
+        told = [without_unverified(text, language)[0] for text in found.texts]
+        neutral = [replace(example, labels=neutral_labels(example.labels)) for example in examples]
+        scores["labels_told"] = label_scores(told, neutral, language)
     about = {
         "model": describer.info.name,
         "data": folder.name,

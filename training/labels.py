@@ -1,6 +1,7 @@
 """Whether a text names what a street photo's label says is there."""
 
 import re
+from collections.abc import Sequence
 
 _ANIMALS_EN = r"animal|dog|puppy|cow|bull|calf|cattle|goat|sheep|lamb|horse|donkey|camel|cat|monkey|elephant|deer|pig|duck|goose|bird|buffalo|zebra|flock|herd"
 _ANIMALS_ID = r"hewan|binatang|anjing|sapi|banteng|kambing|domba|kuda|keledai|unta|kucing|monyet|gajah|rusa|babi|bebek|angsa|burung|kerbau|kawanan|ternak"
@@ -35,3 +36,8 @@ def names_label(text: str, labels: tuple[str, ...], language: str) -> bool | Non
     if not known:
         return None
     return any(all(re.search(rf"\b(?:{words})\b", text.lower()) for words in patterns) for patterns in known)
+
+
+def neutral_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """The labels without the colour of a light, which is never told."""
+    return tuple("traffic light" if label.endswith("traffic light") else label for label in labels)
