@@ -14,7 +14,7 @@ from model.senses.kind import picture_kind
 SIDE = 224  # pixels a side of what is measured, whatever the size of the photo: about what a captioner sees
 TILES = 28  # a side, of 8 x 8 pixels
 DIRECTIONS = np.array([(np.cos(angle), np.sin(angle)) for angle in np.arange(8) * np.pi / 8], dtype=np.float32)
-NO_FLAW = {"photo": (), "page": ("bright", "covered"), "screenshot": ("bright", "blurred", "covered")}  # by kind
+NO_FLAW = {"photo": (), "page": ("covered",), "screenshot": ("blurred", "covered")}  # by kind
 PROBLEMS = ("blank", "dark", "bright", "blurred", "covered", "small")
 
 
@@ -31,9 +31,9 @@ WHITE_LEVEL = Bound(36 / 255, 12 / 255)  # "dark": at most
 SHARPNESS = Bound(0.67, 0.61)  # "blurred": below
 PLAIN_SHARE = Bound(0.484, 0.8)  # "covered": at least
 SMALL_SIDE = Bound(56, 28)  # "small": at most
-CLIPPED_SHARE, CLIPPED_COLOURS = 0.2, 0.08  # "bright": at least, both; nothing left is "blank"
+CLIPPED_SHARE, CLIPPED_COLOURS = 0.2, 0.12  # "bright": at least, both; nothing left is "blank"
 SOFT_EDGE = 18.0  # levels a pixel: what covers the lens is out of focus, so its edge is softer than this
-SKY_BLUE = 12 / 255  # more blue than red: what is bluer is sky rather than a finger
+SKY_BLUE = 22 / 255  # more blue than red: what is bluer is sky rather than a finger
 PLAIN_TILE = 4.0  # levels a pixel: a tile without a steeper slope is of one colour
 SAME_COLOUR = 16.0  # levels between neighbouring tiles of one area
 NO_EDGE = 10 / 255  # of the white level: a photo without any steeper slope than this shows nothing
@@ -106,7 +106,8 @@ def assess(photo: Image.Image) -> Quality:
     }
     blank = _is_blank(quarters, white) or _is_noise(grey, _halved(quarters))
     problems = ("blank",) * blank + _problems(numbers, blank)
-    kind = "photo" if blank else picture_kind(photo, smaller)
+    overexposed = "bright" in problems  # leaves white rows as in a screenshot
+    kind = "photo" if blank or overexposed else picture_kind(photo, smaller)
     problems = tuple(problem for problem in problems if problem not in NO_FLAW[kind])
     return Quality(problems, kind, not blank and not _refused(numbers, problems), **numbers)
 
