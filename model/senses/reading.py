@@ -29,6 +29,8 @@ SETTINGS = {
 LEAST_CONFIDENCE = 0.8  # below it a line is not kept, see docs/reading.md
 DOUBTFUL_CONFIDENCE = 0.95  # below it a line counts as doubtful
 CLEAR_ASPECT = 2.5  # a box that much longer than wide, or wider than long, shows along which side its text runs
+TRIED = 3  # lines of middle length that are read both ways where it is open
+CLASSIFIED_ASPECT = 4  # what the network that tells it was made for, length by height
 SHORT_ASPECT = 3.0  # length by height of a text that is short
 CLEARLY_BETTER = 0.03  # confidence by which a turned reading of as many characters is better
 MOST_OF_ONE = 0.5  # height of a single character, of the photo's shorter side
@@ -98,16 +100,22 @@ class TextReader:
     def _read_group(self, image: np.ndarray, boxes: np.ndarray) -> list[TextLine]:
         """Boxes whose text runs the same way: it stands on its head in all of them, or in none."""
         crops = [_crop(image, box) for box in boxes]
-        on_head = self._on_head(crops)
-        if on_head < 1 - SURE_VOTE:
-            return self._recognize(crops, boxes)
+        turned = [crop[::-1, ::-1] for crop in crops]
         turned_boxes = np.roll(boxes, -2, axis=1)
-        turned = self._recognize([crop[::-1, ::-1] for crop in crops], turned_boxes)
-        return turned if on_head > SURE_VOTE else max(turned, self._recognize(crops, boxes), key=_evidence)
+        on_head = self._on_head(crops)
+        if 1 - SURE_VOTE <= on_head <= SURE_VOTE:  # read some both ways
+            middle = np.argsort([crop.shape[1] for crop in crops])[max(0, len(crops) - TRIED) // 2 :][:TRIED]
+            either = [
+                self._recognize([ways[i] for i in middle], corners[middle])
+                for ways, corners in ((crops, boxes), (turned, turned_boxes))
+            ]
+            on_head = float(_evidence(either[1]) > _evidence(either[0]))
+        return self._recognize(turned, turned_boxes) if on_head > SURE_VOTE else self._recognize(crops, boxes)
 
     def _on_head(self, crops: list[np.ndarray]) -> float:
-        """Probability that the text stands on its head, as each line tells, weighted by its length."""
-        votes = self._engine.cls_and_rotate(crops)[1].cls_res
+        """Probability that the text stands on its head, as the beginning of each line tells, weighted by its length:
+        longer pieces would be squeezed."""
+        votes = self._engine.cls_and_rotate([crop[:, : CLASSIFIED_ASPECT * crop.shape[0]] for crop in crops])[1].cls_res
         probabilities = [score if label == "180" else 1 - score for label, score in votes]
         return float(np.average(probabilities, weights=[crop.shape[1] for crop in crops]))
 

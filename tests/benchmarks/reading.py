@@ -19,7 +19,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import model.senses.reading as reading
+from deploy.speech import Speaker
 from model.imaging import read_photo
+from model.languages.ear import for_ear
 from model.senses.codes import MOST_CHARACTERS, find_codes
 from model.senses.payloads import clean_content
 from model.senses.reading import TextLine, TextReader
@@ -35,6 +37,16 @@ SENTENCES = (
 ANGLES = (0, 10, 20, 30, 45, 60, 90, 135, 180, 270)
 CONTRASTS = (255, 64, 32, 16, 8)  # levels of 255 between ink and paper
 HEIGHTS = (40, 24, 16, 12, 10, 8)  # of the letters, pixels of a photo of 2048 x 1536
+WRITTEN = (
+    ("id", "Rp 15.000"),
+    ("en", "Rp 15.000"),
+    ("id", "24 °C"),
+    ("en", "3/4"),
+    ("en", "$4.99"),
+    ("en", "8991234567890"),
+    ("en", "= " * 100),
+    ("en", "😀" * 100),
+)
 Row = dict
 
 
@@ -93,7 +105,7 @@ def sign(height: int, contrast: int = 255, size: tuple[int, int] = (2048, 1536),
 def columns() -> Image.Image:
     photo = Image.new("RGB", (2048, 1536), "white")
     for i in (0, 1):
-        photo.paste(sign(32, size=(900, 700), texts=SENTENCES[3 * i : 3 * i + 3]), (100 + 950 * i, 200))
+        photo.paste(sign(24, size=(900, 700), texts=SENTENCES[3 * i : 3 * i + 3]), (100 + 950 * i, 200))
     return photo
 
 
@@ -134,7 +146,7 @@ def code_table(data: Path) -> Iterator[tuple]:
         yield kind, len(outcomes), *(outcomes.count(each) for each in ("right", "none", "other"))
 
 
-def milliseconds(call: Callable, argument) -> tuple[float, object]:
+def milliseconds(call: Callable, argument) -> tuple[float, list]:
     start = time.process_time()
     answer = call(argument)
     return 1000 * (time.process_time() - start), answer
@@ -161,8 +173,24 @@ def time_table(reader: TextReader, data: Path, count: int) -> Iterator[tuple]:
         text.append(took)
         lines.append(len(found))
         codes.append(milliseconds(find_codes, photo)[0])
-    for name, values in (("text", text), ("codes", codes), ("lines of text", lines)):
+    page = sign(18, size=(1536, 2048), texts=tuple(f"{a}. {b}." for a in SENTENCES for b in SENTENCES))
+    took, found = milliseconds(reader.read, page)
+    for name, values in (
+        ("text", text),
+        ("lines of text", lines),
+        ("codes", codes),
+        (f"a page with {len(found)} long lines", [took]),
+    ):
         yield name, f"{statistics.median(values):.0f}", f"{max(values):.0f}"
+
+
+def ear_table() -> Iterator[tuple]:
+    speaker = Speaker(timeout_s=60)
+    for language, written in WRITTEN:
+        said = for_ear(written, language)
+        seconds = (f"{speaker.speak(text, language).seconds:.2f}" for text in (written, said))
+        yield language, written[:20], said, *seconds
+    speaker.close()
 
 
 def show(title: str, heads: tuple[str, ...], rows: Iterable[tuple]) -> None:
@@ -206,6 +234,7 @@ def main(data: Path, photos: int, timed: int, sides: str | None) -> None:
         sign_table(reader),
     )
     show("Codes", ("format", "pictures", "right", "none", "other"), code_table(data))
+    show("Seconds of speech", ("language", "written", "said", "before", "after"), ear_table())
     show("Processor time, 12 megapixels", ("what", "median ms", "most ms"), time_table(reader, data, timed))
 
 
