@@ -1,10 +1,11 @@
 """What is found in a photo beside its scene: whether it can be described at all, its text, its codes."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from PIL import Image
@@ -17,6 +18,7 @@ from model.senses.reading_text import share_of_photo
 
 log = logging.getLogger(__name__)
 
+PASSWORD = re.compile(r"(?<=[:;])P:(?:\\.|[^;\\])*;?", re.IGNORECASE)
 QUALITY, CODES, TEXT = "quality", "codes", "text"
 
 
@@ -53,6 +55,11 @@ class Findings:
         )
 
 
+def _without_password(code: Code) -> Code:
+    """What is kept, searched and shown of a code for a Wi-Fi network does not hold its password."""
+    return replace(code, content=PASSWORD.sub("", code.content)) if code.kind == "wifi" else code
+
+
 def _corners(box: list) -> Any:
     return tuple(tuple(point) for point in box)
 
@@ -79,7 +86,8 @@ class Senses:
                 failed.append(name)
             timings[name] = (time.perf_counter() - began) * 1000
         lines = tuple(found.get(TEXT, ()))
-        codes, share = tuple(found.get(CODES, ())), share_of_photo(lines, photo.size)
+        codes = tuple(_without_password(code) for code in found.get(CODES, ()))
+        share = share_of_photo(lines, photo.size)
         return Findings(found.get(QUALITY), lines, share, codes, (), tuple(failed), timings)
 
     def _read(self, photo: Image.Image) -> list[TextLine]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from model.certainty import Certainty
-from model.senses.codes import Code
+from model.senses.codes import Code, told
 from model.senses.reading import TextLine
 from model.senses.senses import Findings, Senses
 from model.telling import Scene, Telling, spoken_text, text_first
@@ -62,6 +62,15 @@ def test_findings_survive_their_json():
 def test_a_code_survives_its_json():
     found = Findings(codes=(Code("web", "https://example.com", "QRCode", BOX),))
     assert Findings.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_a_wifi_password_is_not_kept():
+    import zxingcpp
+
+    made = zxingcpp.create_barcode(r"WIFI:S:Home;T:WPA;P:se\;cret;;", zxingcpp.BarcodeFormat.QRCode)
+    picture = Image.fromarray(np.array(made.to_image(scale=8))).convert("RGB")
+    (code,) = Senses().examine(picture).codes
+    assert code.kind == "wifi" and "cret" not in code.content and "Home" in told(code, "en")
 
 
 def test_nothing_is_read_unless_asked_for():
