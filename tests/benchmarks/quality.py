@@ -99,11 +99,11 @@ def flawed(folder: Path) -> Iterable[tuple[str, Iterable[Image.Image]]]:
 
 
 def drawings(photos: Sequence[Image.Image], count: int) -> Iterable[tuple[str, Iterable[Image.Image]]]:
-    for name in ("blank", "noise", "page"):
-        rng = np.random.default_rng(1)
-        yield f"drawn: {name}", (getattr(drawn, name)(rng) for _ in range(count))
-    rng = np.random.default_rng(1)
-    yield "drawn: screenshot", (drawn.screenshot(rng, photos[i % len(photos)]) for i in range(count))
+    """The same pictures whenever it is called."""
+    for draw in (drawn.blank, drawn.noise, drawn.page):
+        yield f"drawn: {draw.__name__}", map(draw, map(np.random.default_rng, range(count)))
+    shots = (drawn.screenshot(np.random.default_rng(i), photos[i % len(photos)]) for i in range(count))
+    yield "drawn: screenshot", shots
 
 
 def print_sizes(photos: Sequence[Image.Image], large: Sequence[Image.Image]) -> None:
