@@ -73,7 +73,10 @@ class DescriptionSchema(Schema):
     caption = String(allow_none=True, **about("What the captioner says; null if the certainty is none."))
     confidence = Float(
         allow_none=True,
-        **about("0 to 1, as the captioner has it; null if it has none. Not the chance that it is true: see certainty."),
+        **about(
+            "0 to 1: the share of such captions that were right on dev photos, or, of a captioner that was not "
+            "calibrated so, its own number; null if it has none."
+        ),
     )
     alternatives = List(
         Nested(AlternativeSchema),

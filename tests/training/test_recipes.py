@@ -27,8 +27,6 @@ RESULTS = {
     "training.features": "views.json",
     "training.joint": "config.json",
     "training.refit_classifier": "config.json",
-    "training.embed_kept": "made_by.json",
-    "training.selfcritical": "config.json",
     "training.calibrate": "config.json",
 }
 
@@ -74,7 +72,7 @@ def test_stages_that_are_there_are_skipped(recipe, folder):
     for _, own, *options in found[:-1]:
         (Path(options[options.index("--out") + 1]) / RESULTS[own]).touch()
     assert calls(recipe, folder) == [["-m", module, *arguments]]
-    resumed = ("training.language", "training.train", "training.joint", "training.selfcritical")
+    resumed = ("training.language", "training.train", "training.joint")
     assert all("--resume" in call for call in found if call[1] in resumed)
 
 
