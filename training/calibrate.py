@@ -28,6 +28,7 @@ from training.options import COUNT, EXISTING, FOLDER, SHARE, TrainingCommand, da
 from training.photos import open_image
 
 LEAST_PHOTOS = 60  # of a language and style; fewer say nothing
+LEAST_SURE = 30  # captions above a bound that must have been right often enough
 FOLDS = 10
 
 
@@ -96,12 +97,22 @@ def fit(signals: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float, np.n
     return weights, float(regression.intercept_[0] - weights @ scaler.mean_), held_out
 
 
+def holding_bound(held_out: np.ndarray, is_right: np.ndarray, wanted: float) -> float:
+    """The least bound from `wanted` on above which at least that share of LEAST_SURE captions or more was right; 1,
+    which none reaches, where there is no such bound."""
+    order = np.argsort(-held_out, kind="stable")
+    shares = np.cumsum(is_right[order]) / np.arange(1, len(order) + 1)
+    places = np.arange(1, len(order) + 1)
+    enough = np.flatnonzero((shares >= wanted) & (places >= LEAST_SURE) & (held_out[order] >= wanted))
+    return float(held_out[order[enough[-1]]]) if len(enough) else 1.0
+
+
 @click.command(cls=TrainingCommand)
 @data_options
 @click.option("--model", "source", type=EXISTING, required=True, help="Checkpoint as it is to ship, by `export`.")
 @click.option("--high", type=SHARE, default=0.8, show_default=True, help="Share of right ones from which it is sure.")
 @click.option("--medium", type=SHARE, default=0.5, show_default=True, help="From which it is told with doubt.")
-@click.option("--low", type=SHARE, default=0.2, show_default=True, help="From which it is told at all.")
+@click.option("--low", type=SHARE, default=0.15, show_default=True, help="From which it is told at all.")
 @click.option("--photos", "count", type=COUNT, default=1000, show_default=True, help="Dev photos of a set, at most.")
 @click.option("--batch-size", type=COUNT, default=16, show_default=True)
 @click.option("--out", type=FOLDER, required=True, help="Folder for the checkpoint with its calibration.")
@@ -122,9 +133,10 @@ def main(folders, skip_bad, source, high, medium, low, count, batch_size, out) -
             table, is_right = np.array([[each[n] for n in names] for each in found.signals]), np.array(found.right)
             weights, bias, held_out = fit(table, is_right)
             key = (language, style)
-            thresholds[key] = Thresholds(high, medium, low)
+            medium_bound = holding_bound(held_out, is_right, medium)
+            thresholds[key] = Thresholds(max(medium_bound, holding_bound(held_out, is_right, high)), medium_bound, low)
             estimators[key] = Estimator({n: round(float(w), 5) for n, w in zip(names, weights)}, round(bias, 5))
-            report(f"{language}/{style}", held_out, is_right, np.array(found.sets), (high, medium, low))
+            report(f"{language}/{style}", held_out, is_right, np.array(found.sets), thresholds[key])
     loaded.pair.config = replace(loaded.pair.config, **name_bounds(captioner.embedder, sets))
     checkpoint.save(out, loaded.name, loaded.pair, loaded.captioner, calibration=Calibration(thresholds, estimators))
     click.echo(f"Wrote {out}")
@@ -148,13 +160,11 @@ def dev_photos(folder, skip_bad: bool) -> list[Example]:
     return [example for example in read_dataset(folder, skip_bad=skip_bad).examples if example.split == "dev"]
 
 
-def report(
-    name: str, held_out: np.ndarray, is_right: np.ndarray, sets: np.ndarray, bounds: tuple[float, float, float]
-) -> None:
+def report(name: str, held_out: np.ndarray, is_right: np.ndarray, sets: np.ndarray, bounds: Thresholds) -> None:
     """Print how often captions are right, how well that is foreseen, and the same for each certainty and set."""
     error = expected_calibration_error(held_out, is_right)
     click.echo(f"{name}: {len(is_right)} photos, {100 * is_right.mean():.1f} % right, calibration error {error:.3f}")
-    edges = (1.01, *bounds, 0.0)
+    edges = (1.01, bounds.high, bounds.medium, bounds.low, 0.0)
     for upper, lower, certainty in zip(edges, edges[1:], ("high", "medium", "low", "none")):
         among = (held_out >= lower) & (held_out < upper)
         if among.any():

@@ -76,10 +76,18 @@ def test_the_step_writes_what_the_service_reads(tmp_path, monkeypatch):
     said = call(calibrate, "--data", data, "--model", DEFAULT, "--out", tmp_path / "out")
     assert "en/caption: 3 photos" in said
     calibration = Describer.load(tmp_path / "out").info.calibration
-    assert calibration.thresholds["en", "caption"] == Thresholds(0.8, 0.5, 0.2)
+    assert calibration.thresholds["en", "caption"] == Thresholds(1, 1, 0.15)  # three captions hold no bound
     assert set(calibration.estimators["en", "caption"].weights) >= {"likeness", "support", "mean_probability"}
     found = Describer.load(tmp_path / "out").describe(Image.open(SAMPLES / "coffee.jpg"), read=False)
     assert found.caption is None or 0 <= found.caption.confidence <= 1
+
+
+def test_a_bound_holds_or_is_never_reached(monkeypatch):
+    monkeypatch.setattr(calibrate, "LEAST_SURE", 4)
+    held_out = np.array([0.95, 0.9, 0.85, 0.82, 0.6, 0.55])
+    assert calibrate.holding_bound(held_out, np.array([1, 1, 1, 1, 0, 0]), 0.8) == 0.82
+    assert calibrate.holding_bound(held_out, np.array([0, 1, 0, 1, 1, 1]), 0.8) == 1.0
+    assert calibrate.holding_bound(held_out, np.array([1, 1, 1, 1, 1, 0]), 0.5) == 0.55
 
 
 def test_a_fit_foresees_what_it_was_fitted_to():
