@@ -13,7 +13,7 @@ KINDS = ("light", "stairs", "manhole", "door", "banknote", "motion")
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
-def _rules(*pairs: tuple[str, str]) -> tuple[Rule, ...]:
+def _rules(*pairs: tuple[str, str | Callable[[re.Match[str]], str]]) -> tuple[Rule, ...]:
     return tuple((re.compile(pattern, re.IGNORECASE), instead) for pattern, instead in pairs)
 
 

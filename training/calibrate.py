@@ -19,7 +19,7 @@ from data.datasets import Example, read_dataset
 from model import checkpoint
 from model.caption.clipcap_captioner import ClipCapCaptioner
 from model.certainty import Calibration, Estimator, Thresholds
-from model.clip.pair import ClipPair
+from model.clip.pair import ClipPair, PairConfig
 from model.signals import signals_of
 from training.correctness import right
 from training.evaluate import references_of
@@ -104,7 +104,7 @@ def holding_bound(held_out: np.ndarray, is_right: np.ndarray, wanted: float) -> 
     shares = np.cumsum(is_right[order]) / np.arange(1, len(order) + 1)
     places = np.arange(1, len(order) + 1)
     enough = np.flatnonzero((shares >= wanted) & (places >= LEAST_SURE) & (held_out[order] >= wanted))
-    return float(held_out[order[enough[-1]]]) if len(enough) else 1.0
+    return round(float(held_out[order[enough[-1]]]), 4) if len(enough) else 1.0
 
 
 @click.command(cls=TrainingCommand)
@@ -137,23 +137,24 @@ def main(folders, skip_bad, source, high, medium, low, count, batch_size, out) -
             thresholds[key] = Thresholds(max(medium_bound, holding_bound(held_out, is_right, high)), medium_bound, low)
             estimators[key] = Estimator({n: round(float(w), 5) for n, w in zip(names, weights)}, round(bias, 5))
             report(f"{language}/{style}", held_out, is_right, np.array(found.sets), thresholds[key])
-    loaded.pair.config = replace(loaded.pair.config, **name_bounds(captioner.embedder, sets))
+    loaded.pair.config = with_name_bounds(loaded.pair.config, captioner.embedder, sets)
     checkpoint.save(out, loaded.name, loaded.pair, loaded.captioner, calibration=Calibration(thresholds, estimators))
     click.echo(f"Wrote {out}")
 
 
-def name_bounds(pair: ClipPair, sets: dict[str, list[Example]]) -> dict[str, float]:
-    """`least_name` and `least_kind` of PairConfig; nothing for a tower without a classifier."""
+def with_name_bounds(config: PairConfig, pair: ClipPair, sets: dict[str, list[Example]]) -> PairConfig:
+    """With `least_name` and `least_kind` as measured; as it is for a tower without a classifier."""
     examples = [example for own in sets.values() for example in own]
     probabilities = class_probabilities(pair, examples)
-    found = {}
-    if probabilities is not None:
-        for field_name, kinds in (("least_name", False), ("least_kind", True)):
-            names, sums = likeliest(probabilities, kinds)
-            least, count, share = bound(names, sums, examples)
-            found[field_name] = least
-            click.echo(f"{field_name}: {least:.2f}, {count} of {len(examples)} photos, {100 * share:.1f} % of them fit")
-    return found
+    if probabilities is None:
+        return config
+    found = []
+    for called, kinds in (("names", False), ("kinds", True)):
+        names, sums = likeliest(probabilities, kinds)
+        least, count, share = bound(names, sums, examples)
+        found.append(least)
+        click.echo(f"{called} from {least:.2f}: {count} of {len(examples)} photos, {100 * share:.1f} % of them fit")
+    return replace(config, least_name=found[0], least_kind=found[1])
 
 
 def dev_photos(folder, skip_bad: bool) -> list[Example]:

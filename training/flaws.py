@@ -69,7 +69,8 @@ TEXTS: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
         "en": {"caption": ("a blank wall", "a bare surface with nothing on it", "nothing but a plain surface")},
         "id": {"caption": ("dinding kosong", "permukaan polos tanpa apa pun")},
     },
-} | textures.TEXTS
+}
+TEXTS |= textures.TEXTS
 DEGRADED = "degraded"
 DEGRADED_SHARE = 4  # times as many as of the others: they are photos of everything
 SIDES = re.compile(r"\b(?:left|right|kiri|kanan|top|bottom|upper|lower|atas|bawah)\b")  # no longer where they were

@@ -3,9 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-Texts = dict[str, dict[str, tuple[str, ...]]]
-
-TEXTS: dict[str, Texts] = {
+TEXTS: dict[str, dict[str, dict[str, tuple[str, ...]]]] = {
     "bricks": {
         "en": {
             "caption": ("a surface of bricks", "rows of bricks, seen close up", "a brick wall or a brick pavement"),
@@ -54,8 +52,8 @@ def bricks(size: int, rng: np.random.Generator) -> Image.Image:
     if rng.random() < 0.5:
         wall = wall.transpose(Image.Transpose.ROTATE_90)
     lean = rng.uniform(0, 0.35) * size  # how far the upper corners move outwards: the further away, the smaller
-    left, right = size / 2 - lean, 1.5 * size + lean
-    corners = (left, size / 2, size / 2, 1.5 * size, 1.5 * size, 1.5 * size, right, size / 2)
+    near, far = size / 2, 1.5 * size
+    corners = (near - lean, near, near, far, far, far, far + lean, near)
     return _grain(wall.transform((size, size), Image.Transform.QUAD, corners, Image.Resampling.BILINEAR), rng)
 
 

@@ -44,9 +44,7 @@ class Findings:
     def from_json(cls, values: Mapping[str, Any]) -> "Findings":
         quality = values["quality"]
         return cls(
-            Quality(**{name: tuple(v) if isinstance(v, list) else v for name, v in quality.items()})
-            if quality
-            else None,
+            quality and Quality(**quality | {"problems": tuple(quality["problems"])}),
             tuple(TextLine(line["text"], line["confidence"], _corners(line["box"])) for line in values["lines"]),
             values["text_share"],
             tuple(Code(**{**code, "box": _corners(code["box"])}) for code in values["codes"]),
