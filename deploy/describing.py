@@ -144,11 +144,13 @@ def scene_of(record: Record) -> Scene:
 
 def findings_as_json(findings: Findings, language: str) -> dict:
     """What was found beside the scene, with the names that the API has for it."""
+    numbers = asdict(findings.quality).items() if findings.quality else ()
+    quality = {name: round(v, 4) if isinstance(v, float) else v for name, v in numbers} or None
     return {
         "text": [asdict(line) for line in findings.lines],
         "codes": [asdict(code) | {"told": told(code, language)} for code in findings.codes],
         "names": [asdict(name) for name in findings.names],
-        "quality": asdict(findings.quality) if findings.quality else None,
+        "quality": quality,
         "advice": advice_for(findings, language),
         "failed": list(findings.failed),
     }

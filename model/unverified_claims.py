@@ -1,5 +1,5 @@
 """Claims that can hurt if they are wrong, made neutral: the colour of a traffic light, whether stairs go up or down,
-whether a manhole or a door is open, the value of a banknote, whether a vehicle moves.
+whether a manhole or a door is open, the value of a banknote, whether a vehicle moves, what is left and what is right.
 
 No check was measured right often enough to let a captioner say these; that something moves no single photo can prove.
 So the words are taken out of every candidate before one is chosen, and what was taken out is told as not known. The
@@ -9,7 +9,7 @@ captions of the training sets say what the patterns have to find; tests/model/te
 import re
 from collections.abc import Callable
 
-KINDS = ("light", "stairs", "manhole", "door", "banknote", "motion")
+KINDS = ("light", "stairs", "manhole", "door", "banknote", "motion", "side")
 Rule = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 
@@ -42,6 +42,7 @@ _MOVES = (
 )
 _ALONG = r"(?:down|up|along|through|across)(?= (?:an?|the|[\w-]+ (?:road|street|track|highway|lane)s?) )"
 _BESIDE = r"(?:past|by|over|towards?|away from|around|into|out of)(?= (?:an?|the|some|two|\w+) )"
+_SIDE = r"(?:left|right(?! (?:ahead|in front|at|before|behind|beside|next|by|up|above|below|under|way)\b))(?: (?:and|or) (?:the )?(?:left|right))?"
 _MONEY = r"(?:rupees?|dongs?|dollars?|euros?|pounds?|rupiahs?|ringgits?|bahts?|yen|yuan)"
 _NUMBER = (
     r"(?:\d[\d.,]*|one|two|three|five|ten|twenty|fifty|hundred|thousand|hundreds|million|an? (?:hundred|thousand)|and)"
@@ -129,6 +130,17 @@ _ENGLISH: dict[str, tuple[re.Pattern[str], tuple[Rule, ...]]] = {
             (rf"\b(?:moving|passing|approaching|oncoming|speeding|parked|stopped|waiting|driving) (?=(?:[\w-]+ ){{0,3}}{_VEHICLE}\b)", ""),
         ),
     ),
+    "side": (
+        re.compile(r"\b(?:left|right)\b", re.IGNORECASE),
+        _rules(
+            (rf",? ?(?:\b(?:is|are|stands?|lies?|sits?|hangs?|seen) )?\b(?:on|at|to|from|along|near|towards?|in|of) (?:both |the |your |its |their |his |her )*"
+             rf"(?:far |lower |upper |front |near |top |bottom |very )*{_SIDE}(?:[- ]hand)?(?: (?:side|edge|half|corner|end|part|third|of (?:the |it\b|you\b)?(?:\w+)?))*", ""),
+            (rf",? ?\b(?:ahead |in front |behind |close |just |far |turned |facing |pointing )?(?:a little |slightly |more )?{_SIDE} of (?=(?:the|it|you|a)\b)", " beside "),
+            (rf"\b(?:upper |lower |far )?{_SIDE}(?:[- ]hand)? (?=(?:side|edge|half|corner|wall|lane|end|kerb|curb|foot|hand|arm|door|leaf)\b)", ""),
+            (rf",? \b{_SIDE}(?= *(?:$|[,.;]))", ""),
+            (r"\bleft (?=\w)", ""),
+        ),
+    ),
 }  # fmt: skip
 
 # --- Indonesian
@@ -195,6 +207,14 @@ _INDONESIAN: dict[str, tuple[re.Pattern[str], tuple[Rule, ...]]] = {
             (rf"({_KENDARAAN}(?: (?!(?:di|dan|yang|dengan|pada)\b)[\w-]+){{0,3}}?),? (?:yang |sedang |akan |masih |tampak )*"
              r"(?:melintasi|menyusuri|melewati|menuruni|menaiki)\b", r"\1 di"),
             (rf"({_KENDARAAN}(?: (?!(?:di|dan|yang|dengan|pada)\b)[\w-]+){{0,3}}?),? (?:yang |sedang |akan |masih |tampak )*{_BERGERAK}\b(?: (?:kencang|cepat|pelan))?", r"\1"),
+        ),
+    ),
+    "side": (
+        re.compile(r"\b(?:kiri|kanan)(?:nya)?\b", re.IGNORECASE),
+        _rules(
+            (r",? ?(?:\b(?:ada|terletak|berdiri|terlihat|berada) )?\b(?:di|ke|dari|pada|sebelah)(?: (?:kedua|sebelah|sisi|tepi|bagian|ujung|arah|depan|dekat|agak|sudut|paling|dinding))*"
+             r" (?:kiri|kanan)(?:nya)?(?: (?:dan|atau) (?:kiri|kanan)(?:nya)?)?(?: (?:atas|bawah|depan|belakang|anda|foto))*", ""),
+            (r",? ?\b(?:agak |sebelah |sisi )?(?:kiri|kanan)(?:nya)?\b", ""),
         ),
     ),
 }  # fmt: skip

@@ -47,6 +47,7 @@ WORDINGS = {
             "door": "I can't tell whether the door is open.",
             "banknote": "I can't tell the value of the banknote.",
             "motion": "I can't tell whether anything moves.",
+            "side": "I can't tell left from right.",
         },
         cautions={
             "move": "Do not rely on it alone to walk or to cross.",
@@ -77,6 +78,7 @@ WORDINGS = {
             "door": "Saya tidak tahu apakah pintunya terbuka.",
             "banknote": "Nilai uangnya tidak dapat saya pastikan.",
             "motion": "Saya tidak tahu apakah ada yang bergerak.",
+            "side": "Kiri dan kanan tidak dapat saya pastikan.",
         },
         cautions={
             "move": "Jangan hanya mengandalkan ini untuk berjalan atau menyeberang.",

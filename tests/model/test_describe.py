@@ -55,8 +55,8 @@ def test_every_way_of_telling(describer, photos, language, style):
         assert 0 < min(claim.support for claim in description.claims) <= 1
         if style == "guide":
             assert not any(is_unsafe(text, language) for text in [description.caption.text, *others])
-    assert len({description.text for description in told}) > len(told) / 2  # it looks at the photo
-    assert sum(description.caption is None for description in told) <= 1
+    described = [description.text for description in told if description.caption]
+    assert len(described) >= 2 and len(set(described)) > len(described) / 2  # it looks at the photo
 
 
 def test_batch_and_single_agree(describer, photos):
