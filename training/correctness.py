@@ -3,7 +3,7 @@
 Where several people described a photo, a caption is right if its CIDEr-D against them is above the lower quartile of
 what one of them scores against the others. Where there are fewer, it is right if it names at least half of what a
 reference names, by stem. A guide of a set with labels is right if it names the photo's label; what may hurt if it is
-wrong (`model.unverified_claims`) is no part of it, since it is taken out before anybody hears it.
+wrong (`model.unverified_claims`) counts in neither text, since it is taken out before anybody hears it.
 """
 
 from collections.abc import Sequence
@@ -38,11 +38,12 @@ def right(
 ) -> np.ndarray:
     """Whether the text of each photo is right (N,) bool, without claims that nobody checked."""
     told = [without_unverified(text, language)[0] for text in texts]
+    neutral = [[without_unverified(text, language)[0] for text in own] for own in references]
     if style == "guide":
         named = [names_label(text, neutral_labels(e.labels), language) for text, e in zip(told, examples, strict=True)]
-        shares = [named_share(text, own) >= NAMED_SHARE for text, own in zip(told, references, strict=True)]
+        shares = [named_share(text, own) >= NAMED_SHARE for text, own in zip(told, neutral, strict=True)]
         return np.array([share if label is None else label for label, share in zip(named, shares, strict=True)])
     by_people = style == "caption" and min(len(own) for own in references) >= PEOPLE
     if by_people:
         return CiderD(references).scores(texts, range(len(texts))) > human_quartile(references)
-    return np.array([named_share(text, own) >= NAMED_SHARE for text, own in zip(told, references, strict=True)])
+    return np.array([named_share(text, own) >= NAMED_SHARE for text, own in zip(told, neutral, strict=True)])

@@ -155,7 +155,7 @@ class Promiser(ToyCaptioner):
     "texts, kept",
     [
         (("The road is clear", "a road with a tree"), "A road with a tree."),
-        (("A bus stands on the left, keep to the right",), "A bus stands on the left."),
+        (("A bus stands ahead, keep to the right",), "A bus stands ahead."),
         (("The road is clear.", "you can cross now"), "I cannot tell what this is."),
         (("",), "I cannot tell what this is."),
     ],
