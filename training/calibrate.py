@@ -134,7 +134,9 @@ def main(folders, skip_bad, source, high, medium, low, count, batch_size, out) -
             weights, bias, held_out = fit(table, is_right)
             key = (language, style)
             medium_bound = holding_bound(held_out, is_right, medium)
-            thresholds[key] = Thresholds(max(medium_bound, holding_bound(held_out, is_right, high)), medium_bound, low)
+            # Of a guide only the label is checked, and somebody walks by all that it says.
+            high_bound = 1.0 if style == "guide" else max(medium_bound, holding_bound(held_out, is_right, high))
+            thresholds[key] = Thresholds(high_bound, medium_bound, low)
             estimators[key] = Estimator({n: round(float(w), 5) for n, w in zip(names, weights)}, round(bias, 5))
             report(f"{language}/{style}", held_out, is_right, np.array(found.sets), thresholds[key])
     loaded.pair.config = with_name_bounds(loaded.pair.config, captioner.embedder, sets)
