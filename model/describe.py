@@ -65,17 +65,16 @@ def scene_of(found: Description) -> Scene:
 def with_findings(found: Description, findings: Findings, telling: Telling = USUAL) -> Description:
     """The description of a photo together with what was found beside its scene. A picture in which nothing can be seen
     gets no caption, a page or a screenshot with text that was read is called so, a flawed photo is doubted."""
-    quality, lines, words = findings.quality, findings.lines, wording(found.language)
-    if quality and not quality.describable:
+    quality, words = findings.quality, wording(found.language)
+    kind = _text_kind(findings) if len(findings.lines) >= LEAST_LINES else None
+    if kind:
+        found = _without_caption(found, words.kinds[kind], Certainty.HIGH)
+    elif quality and not quality.describable:
         found = _without_caption(found, words.cannot_tell, Certainty.NONE)
     else:
         findings = replace(findings, names=found.names)
-    if found.certainty is Certainty.NONE:
-        pass
-    elif len(lines) >= LEAST_LINES and (kind := _text_kind(findings)):
-        found = _without_caption(found, words.kinds[kind], Certainty.HIGH)
-    elif quality and quality.doubtful and found.certainty.rank > Certainty.LOW.rank:
-        found = replace(found, certainty=Certainty.LOW)
+        if quality and quality.doubtful and found.certainty.rank > Certainty.LOW.rank:
+            found = replace(found, certainty=Certainty.LOW)
     timings = found.timings_ms | dict(findings.timings_ms)
     spoken = spoken_text(scene_of(found), found.language, findings, telling)
     return replace(found, findings=findings, spoken=spoken, timings_ms=timings)
