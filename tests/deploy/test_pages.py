@@ -89,7 +89,7 @@ def test_asking_leads_to_a_page_that_can_be_loaded_again(client, cat):
     assert "controls" in player
     assert "autoplay" not in player
     assert client.get(player["src"]).mimetype == "audio/mpeg"
-    assert "Do not rely on it alone" in page.said["main"]
+    assert ("Do not rely on it alone" in page.said["main"]) == bool(told["cautions"])
 
 
 def test_the_heading_of_the_answer_takes_the_focus(app, client):
