@@ -138,8 +138,7 @@ def spoken_text_of(record: Record) -> str:
 def scene_of(record: Record) -> Scene:
     """What the captioner made of the photo."""
     others = [sentence(other["text"]) for other in record.alternatives]
-    cautions = () if record.caption is None else caution_kinds(record.description, record.language, record.style)
-    return Scene(record.description, record.certainty, others, record.unverified, cautions)
+    return Scene(record.description, record.certainty, others, record.unverified, cautions_of(record))
 
 
 def findings_as_json(findings: Findings, language: str) -> dict:

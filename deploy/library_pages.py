@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from deploy.access import find, is_mine, my_record, owner
-from deploy.describing import cautions_of, certainty_of, edit_description, findings_of, scene_of, spoken_text_of
+from deploy.describing import cautions_of, certainty_of, edit_description, findings_of, spoken_text_of
 from deploy.errors import as_problem
 from deploy.fields import SearchFields
 from deploy.library import ALWAYS, Hit, Record
@@ -117,7 +117,7 @@ def page_cautions_of(record: Record) -> list[str]:
 def told_beside(record: Record) -> list[str]:
     """What is told beside the description: what is not known of it, text, codes, advice, what failed."""
     locale, findings = str(get_locale()), findings_of(record)
-    unverified = [] if record.user_description else scene_of(record).unverified
+    unverified = [] if record.user_description else record.unverified
     return [
         *(wording(locale).unverified[kind] for kind in unverified),
         *(told_of_findings(findings, locale) if findings else ()),

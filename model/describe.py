@@ -132,14 +132,15 @@ class Describer:
     ) -> Description:
         """Describe one upright RGB photo, its text and codes with it unless `read` is False. Raises UnsupportedOption
         for what the captioner does not have."""
-        photo.load()  # here, as no two threads may
-        with ThreadPoolExecutor(1) as beside:
-            looking = beside.submit(self.senses.examine, photo, read)
-            (found,) = self.describe_scenes([photo], language, style)
-        return with_findings(found, looking.result(), telling)
+        return self.describe_many([photo], language, style, read, telling)[0]
 
     def describe_many(
-        self, photos: Sequence[Image.Image], language: str = "en", style: str = "caption", read: bool = True
+        self,
+        photos: Sequence[Image.Image],
+        language: str = "en",
+        style: str = "caption",
+        read: bool = True,
+        telling: Telling = USUAL,
     ) -> list[Description]:
         """Describe several photos, their scenes as one batch."""
         for photo in photos:
@@ -147,7 +148,7 @@ class Describer:
         with ThreadPoolExecutor(1) as beside:
             looking = beside.map(lambda photo: self.senses.examine(photo, read), photos)
             found = self.describe_scenes(photos, language, style)
-            return [with_findings(each, findings) for each, findings in zip(found, looking, strict=True)]
+            return [with_findings(each, findings, telling) for each, findings in zip(found, looking, strict=True)]
 
     def describe_scenes(
         self, photos: Sequence[Image.Image], language: str = "en", style: str = "caption"

@@ -7,6 +7,7 @@ captioner's own candidates are compared before a listener has to.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from model.languages.words import keywords, terms_of
 
@@ -43,6 +44,7 @@ class Claim:
     support: float
 
 
+@lru_cache(1024)  # each candidate is compared with each other one
 def content(text: str) -> frozenset[str]:
     """The words of a caption that say something, as their roots."""
     return frozenset(terms_of(word)[-1] for word in keywords(text))

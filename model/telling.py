@@ -46,9 +46,9 @@ def text_first(findings: Findings, order: str, certainty: Certainty) -> bool:
     return order == "text"
 
 
-def advice_for(findings: Findings | None, language: str) -> list[str]:
+def advice_for(findings: Findings, language: str) -> list[str]:
     """Sentences on how to take a better photo."""
-    problems = findings.quality.problems if findings and findings.quality else ()
+    problems = findings.quality.problems if findings.quality else ()
     if len(problems) > 1:  # why there is nothing to see says more
         problems = tuple(problem for problem in problems if problem != "blank")
     return list(advice(problems, language))

@@ -21,7 +21,7 @@ from model.caption.clipcap_captioner import ClipCapCaptioner
 from model.certainty import Calibration, Estimator, Thresholds
 from model.clip.pair import ClipPair, PairConfig
 from model.signals import signals_of
-from training.correctness import right
+from training.correctness import count_holding, right
 from training.evaluate import references_of
 from training.name_bounds import bound, class_probabilities, likeliest
 from training.options import COUNT, EXISTING, FOLDER, SHARE, TrainingCommand, data_options
@@ -100,11 +100,9 @@ def fit(signals: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, float, np.n
 def holding_bound(held_out: np.ndarray, is_right: np.ndarray, wanted: float) -> float:
     """The least bound from `wanted` on above which at least that share of LEAST_SURE captions or more was right; 1,
     which none reaches, where there is no such bound."""
-    order = np.argsort(-held_out, kind="stable")
-    shares = np.cumsum(is_right[order]) / np.arange(1, len(order) + 1)
-    places = np.arange(1, len(order) + 1)
-    enough = np.flatnonzero((shares >= wanted) & (places >= LEAST_SURE) & (held_out[order] >= wanted))
-    return round(float(held_out[order[enough[-1]]]), 4) if len(enough) else 1.0
+    above = held_out >= wanted
+    count = count_holding(held_out[above], is_right[above], wanted, LEAST_SURE)
+    return round(float(np.sort(held_out)[-count]), 4) if count else 1.0
 
 
 @click.command(cls=TrainingCommand)

@@ -33,6 +33,15 @@ def named_share(text: str, references: Sequence[str]) -> float:
     return max((len(said & own) / max(1, len(own)) for own in map(content, references)), default=0.0)
 
 
+def count_holding(scores: np.ndarray, is_right: np.ndarray, wanted: float, least: int) -> int:
+    """How many of those with the highest scores can be taken, `least` or more, so that at least the share `wanted` of
+    them is right; 0 if that cannot be."""
+    places = np.arange(1, len(scores) + 1)
+    shares = np.cumsum(is_right[np.argsort(-scores, kind="stable")]) / places
+    enough = places[(shares >= wanted) & (places >= least)]
+    return int(enough[-1]) if len(enough) else 0
+
+
 def right(
     examples: Sequence[Example], texts: Sequence[str], references: Sequence[Sequence[str]], language: str, style: str
 ) -> np.ndarray:

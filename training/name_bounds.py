@@ -10,6 +10,7 @@ from data.datasets import Example
 from model.clip.pair import ClipPair
 from model.senses.naming import class_names
 from model.support import content
+from training.correctness import count_holding
 from training.photos import open_image
 
 PRECISION = 0.9
@@ -48,11 +49,9 @@ def fits(name: str, example: Example) -> bool:
 def bound(names: Sequence[str], probabilities: np.ndarray, examples: Sequence[Example]) -> tuple[float, int, float]:
     """-> the least probability from which on PRECISION of the names fit, how many photos that are and their share;
     (1, 0, 0) if there is none."""
-    order = np.argsort(-probabilities, kind="stable")
-    is_right = np.array([fits(names[i], examples[i]) for i in order])
-    shares = np.cumsum(is_right) / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero((shares >= PRECISION) & (np.arange(1, len(order) + 1) >= LEAST_NAMED))
-    if not len(enough):
+    is_right = np.array([fits(name, example) for name, example in zip(names, examples, strict=True)])
+    count = count_holding(probabilities, is_right, PRECISION, LEAST_NAMED)
+    if not count:
         return 1.0, 0, 0.0
-    last = int(enough[-1])
-    return float(np.ceil(probabilities[order[last]] * 100) / 100), last + 1, float(shares[last])
+    taken = np.argsort(-probabilities, kind="stable")[:count]
+    return float(np.ceil(probabilities[taken[-1]] * 100) / 100), count, float(is_right[taken].mean())
